@@ -1,0 +1,25 @@
+// Generated from crds/compute.kilonova.dev_flavors.yaml by `npm run generate`. Do not edit.
+import { defineResource, type KubeObject } from '../../kube/resource.ts'
+
+export interface FlavorSpec {
+  /** Virtual CPUs. */
+  readonly vcpus: number
+  /** Memory of the guest, in MiB. Nova's ram. */
+  readonly memoryMb: number
+  /** Root disk, in GiB. 0 means the size of the image. */
+  readonly diskGb: number
+  readonly description?: string
+}
+
+/** The size of an instance. An instance keeps the flavor as it was when it was bound to its host; later changes do not reach it. */
+export interface Flavor extends KubeObject {
+  readonly spec: FlavorSpec
+}
+
+export const FLAVOR = defineResource<Flavor>({
+  group: 'compute.kilonova.dev',
+  version: 'v1alpha1',
+  kind: 'Flavor',
+  plural: 'flavors',
+  namespaced: false,
+})
