@@ -1,0 +1,77 @@
+import type { RequestContext } from '../common/context.ts'
+import { InvalidMessage } from './errors.ts'
+import type { MessageHeaders } from './transport.ts'
+
+const REQUEST_ID = 'Kilonova-Request-Id'
+const GLOBAL_REQUEST_ID = 'Kilonova-Global-Request-Id'
+const USER = 'Kilonova-User'
+const PROJECT = 'Kilonova-Project'
+const DEADLINE = 'Kilonova-Deadline'
+const SENDER = 'Kilonova-Sender'
+const SENT_AT = 'Kilonova-Sent-At'
+
+/** Present on a reply that carries an error in place of a result. */
+export const FAILURE = 'Kilonova-Failure'
+
+/** Who sent a message, and when (milliseconds since the epoch, by the sender's clock). */
+export interface Origin {
+  readonly sender: string
+  readonly sentAt: number
+}
+
+/** The request context and the origin as headers. */
+export function encodeHeaders(ctx: RequestContext, origin: Origin): MessageHeaders {
+  const headers: Record<string, string> = {
+    [REQUEST_ID]: encodeValue(ctx.requestId),
+    [USER]: encodeValue(ctx.user),
+    [PROJECT]: encodeValue(ctx.project),
+    [SENDER]: encodeValue(origin.sender),
+    [SENT_AT]: String(origin.sentAt),
+  }
+  if (ctx.globalRequestId !== undefined) headers[GLOBAL_REQUEST_ID] = encodeValue(ctx.globalRequestId)
+  if (ctx.deadlineMs !== undefined) headers[DEADLINE] = String(ctx.deadlineMs)
+  return headers
+}
+
+/** @throws InvalidMessage when a header that every message has is missing or unreadable. */
+export function decodeContext(headers: MessageHeaders): RequestContext {
+  const globalRequestId = headers[GLOBAL_REQUEST_ID]
+  const deadline = headers[DEADLINE]
+  const deadlineMs = Number(deadline)
+  if (deadline !== undefined && !Number.isFinite(deadlineMs)) {
+    throw new InvalidMessage({ reason: `header ${DEADLINE} is no number` })
+  }
+  return {
+    requestId: required(headers, REQUEST_ID),
+    user: required(headers, USER),
+    project: required(headers, PROJECT),
+    ...(globalRequestId && { globalRequestId: decodeValue(GLOBAL_REQUEST_ID, globalRequestId) }),
+    ...(deadline !== undefined && { deadlineMs }),
+  }
+}
+
+/** The sender's name, `-` if it gave none. */
+export function decodeSender(headers: MessageHeaders): string {
+  const value = headers[SENDER]
+  return value ? decodeValue(SENDER, value) : '-'
+}
+
+function required(headers: MessageHeaders, name: string): string {
+  const value = headers[name]
+  if (!value) throw new InvalidMessage({ reason: `header ${name} is missing` })
+  return decodeValue(name, value)
+}
+
+/** A user name may hold any character; a header only printable ASCII. Everyday values pass unchanged. */
+function encodeValue(value: string): string {
+  return /^[\x21-\x24\x26-\x7e]+$/.test(value) ? value : encodeURIComponent(value)
+}
+
+function decodeValue(name: string, value: string): string {
+  if (!value.includes('%')) return value
+  try {
+    return decodeURIComponent(value)
+  } catch (error) {
+    throw new InvalidMessage({ reason: `header ${name} is not URI-encoded` }, { cause: error })
+  }
+}

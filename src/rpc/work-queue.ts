@@ -1,0 +1,145 @@
+import type { Clock, Timer } from '../common/clock.ts'
+import type { CastHandler, Message, Settlement, Subscription } from './transport.ts'
+
+/** After a handler that broke its promise not to reject. Milliseconds. */
+const BROKEN_HANDLER_RETRY_MS = 1000
+
+/** Who consumes a queue, and whether it can take a message right now. */
+export interface WorkerLink {
+  readonly maxConcurrent: number
+  readonly handler: CastHandler
+  /** False while the worker's transport is away from the broker. */
+  isConnected(): boolean
+  /** Resolves when a settlement can reach the broker; false when it never will (the transport is closed). */
+  canSettle(): Promise<boolean>
+}
+
+interface Entry {
+  readonly message: Message
+  deliveries: number
+}
+
+/** One worker of a queue and the messages it holds. */
+class Worker {
+  readonly link: WorkerLink
+  readonly held = new Set<Entry>()
+  /** Handlers that run, whether or not the queue still counts their message as theirs. */
+  readonly running = new Set<Promise<void>>()
+
+  constructor(link: WorkerLink) {
+    this.link = link
+  }
+
+  get ready(): boolean {
+    return this.held.size < this.link.maxConcurrent && this.link.isConnected()
+  }
+}
+
+/**
+ * The memory broker's work queue: what a JetStream work-queue stream with one durable consumer does. A message
+ * is kept until a worker acknowledged it, and given to one worker at a time.
+ */
+export class WorkQueue {
+  readonly #clock: Clock
+  readonly #ackWaitMs: number
+  readonly #workers: Worker[] = []
+  readonly #timers = new Set<Timer>()
+  #waiting: Entry[] = []
+  #pumping = false
+
+  constructor(deps: { readonly clock: Clock }, options: { readonly ackWaitMs: number }) {
+    this.#clock = deps.clock
+    this.#ackWaitMs = options.ackWaitMs
+  }
+
+  push(message: Message): void {
+    this.#waiting.push({ message, deliveries: 0 })
+    this.pump()
+  }
+
+  addWorker(link: WorkerLink): Subscription {
+    const worker = new Worker(link)
+    this.#workers.push(worker)
+    this.pump()
+    return {
+      stop: async () => {
+        this.#forget(worker)
+        await Promise.all(worker.running)
+      },
+    }
+  }
+
+  /** The worker's process died: what it held is given to others once the wait for its acks is over. */
+  abandon(link: WorkerLink): void {
+    const worker = this.#workers.find((candidate) => candidate.link === link)
+    if (!worker) return
+    this.#forget(worker)
+    for (const entry of worker.held) this.#later(this.#ackWaitMs, entry)
+    worker.held.clear()
+  }
+
+  /** The store is lost: every message is gone, and no settlement of one means anything any more. */
+  wipe(): void {
+    this.#waiting = []
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+    for (const worker of this.#workers) worker.held.clear()
+    this.pump()
+  }
+
+  /** Hands out what waits, soon. Not at once: a sender must never find itself inside a worker. */
+  pump(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    setImmediate(() => {
+      this.#pumping = false
+      this.#handOut()
+    })
+  }
+
+  #handOut(): void {
+    while (this.#waiting.length > 0) {
+      const worker = this.#workers.find((candidate) => candidate.ready)
+      if (!worker) return
+      // To the back, so that workers take turns.
+      this.#workers.splice(this.#workers.indexOf(worker), 1)
+      this.#workers.push(worker)
+      const entry = this.#waiting.shift()
+      if (entry) this.#deliver(worker, entry)
+    }
+  }
+
+  #deliver(worker: Worker, entry: Entry): void {
+    entry.deliveries += 1
+    worker.held.add(entry)
+    const run = this.#work(worker, entry).finally(() => worker.running.delete(run))
+    worker.running.add(run)
+  }
+
+  async #work(worker: Worker, entry: Entry): Promise<void> {
+    let settlement: Settlement = { kind: 'retry', delayMs: BROKEN_HANDLER_RETRY_MS }
+    try {
+      settlement = await worker.link.handler({ ...entry.message, attempt: entry.deliveries })
+    } finally {
+      // Given up by abandon() or wipe() meanwhile: then this settlement is as lost as an ack to a dead broker.
+      if ((await worker.link.canSettle()) && worker.held.delete(entry)) {
+        if (settlement.kind === 'retry') this.#later(settlement.delayMs, entry)
+        this.pump()
+      }
+    }
+  }
+
+  #forget(worker: Worker): void {
+    const index = this.#workers.indexOf(worker)
+    if (index >= 0) this.#workers.splice(index, 1)
+  }
+
+  #later(delayMs: number, entry: Entry): void {
+    const timer = this.#clock.after(delayMs, () => {
+      this.#timers.delete(timer)
+      this.#waiting.unshift(entry)
+      this.pump()
+    })
+    this.#timers.add(timer)
+  }
+}
