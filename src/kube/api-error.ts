@@ -51,6 +51,9 @@ export class ApiError extends Error {
   }
 }
 
+/** An ERROR event in a watch: the server gave the watch up and may have left events out. */
+export class WatchError extends ApiError {}
+
 /** No answer: refused, reset, timed out, or cut off in the middle. */
 export function unreachable(what: string, cause: unknown): ApiError {
   return new ApiError({ code: 0, reason: 'Unreachable', message: `${what}: ${describe(cause)}` }, { cause })
@@ -77,22 +80,30 @@ const REASON_BY_CODE: Readonly<Record<number, string>> = {
   504: 'Timeout',
 }
 
-/** The error that a Status means; used for answers and for ERROR events of a watch. */
-export function errorOfStatus(status: Status, code: number, retryAfterMs?: number): ApiError {
+/** The error that an ERROR event of a watch means. */
+export function errorOfEvent(status: Status): WatchError {
+  return new WatchError(fieldsOf(status, 500))
+}
+
+function fieldsOf(
+  status: Status,
+  code: number,
+  retryAfterMs?: number,
+): ConstructorParameters<typeof ApiError>[0] {
   const actual = status.code ?? code
   const seconds = status.details?.retryAfterSeconds
-  return new ApiError({
+  return {
     code: actual,
     reason: status.reason || (REASON_BY_CODE[actual] ?? 'Unknown'),
     message: status.message || `the API server answered ${actual}`,
     details: status.details,
     retryAfterMs: retryAfterMs ?? (seconds === undefined ? undefined : seconds * 1000),
-  })
+  }
 }
 
 /** The error that an answer outside 2xx means. A proxy's body need be no Status, and no JSON. */
 export function errorOfResponse(code: number, body: string, retryAfter: string | undefined): ApiError {
-  return errorOfStatus(parseStatus(body) ?? plainStatus(body), code, retryAfterToMs(retryAfter))
+  return new ApiError(fieldsOf(parseStatus(body) ?? plainStatus(body), code, retryAfterToMs(retryAfter)))
 }
 
 function parseStatus(body: string): Status | undefined {

@@ -1,4 +1,4 @@
-import { errorOfStatus, type Status, unreachable } from './api-error.ts'
+import { errorOfEvent, type Status, unreachable } from './api-error.ts'
 import type { Selection, WatchEvent } from './client.ts'
 import { type KubeObject, type ObjectRef, pathOf, type ResourceType } from './resource.ts'
 import type { HttpRequest } from './transport.ts'
@@ -17,7 +17,7 @@ export type WireEvent<T> =
   | { readonly type: 'ERROR'; readonly object: Status }
 
 export function eventOf<T extends KubeObject>(event: WireEvent<T>): WatchEvent<T> {
-  if (event.type === 'ERROR') throw errorOfStatus(event.object, 500)
+  if (event.type === 'ERROR') throw errorOfEvent(event.object)
   if (event.type !== 'BOOKMARK') return event
   return { type: 'BOOKMARK', resourceVersion: event.object.metadata.resourceVersion ?? '' }
 }
