@@ -11,6 +11,8 @@ import type { Release } from './tools.ts'
 /** Short, so that a machine without internet gets on to the next way at once. */
 const CONNECT_TIMEOUT_MS = 5_000
 const SILENCE_TIMEOUT_MS = 30_000
+/** Never by way of the proxy that the environment may name. */
+const LOOPBACK = ['127.0.0.1', 'localhost']
 
 export interface DownloadOptions {
   /** A folder of ours alone; what is left in it after a failure is thrown away with it. */
@@ -22,6 +24,7 @@ export interface DownloadOptions {
 /** Downloads a release, refuses it unless its checksum is the published one, and gives the program's path. */
 export async function downloadRelease(release: Release, options: DownloadOptions): Promise<string> {
   const agent = new EnvHttpProxyAgent({
+    noProxy: [process.env['no_proxy'] ?? process.env['NO_PROXY'], ...LOOPBACK].filter(Boolean).join(','),
     connect: { timeout: CONNECT_TIMEOUT_MS },
     headersTimeout: SILENCE_TIMEOUT_MS,
     bodyTimeout: SILENCE_TIMEOUT_MS,

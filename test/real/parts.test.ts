@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
@@ -114,26 +115,26 @@ describe.skipIf(needed !== undefined)('nats-server', () => {
     const script = `
       const { startNats } = await import(${JSON.stringify(join(import.meta.dirname, 'parts/nats.ts'))})
       const nats = await startNats()
-      console.log(JSON.stringify({ pid: nats.part.pid, dir: nats.dir }))`
+      console.log(JSON.stringify({ port: nats.port, dir: nats.dir }))`
     const runner = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [line] = await once(runner.stdout, 'data')
-    const { pid, dir } = JSON.parse(String(line)) as { pid: number; dir: string }
-    expect(isAlive(pid)).toBe(true)
+    const { port, dir } = JSON.parse(String(line)) as { port: number; dir: string }
+    expect(await answers(port)).toBe(true)
 
     runner.kill('SIGKILL')
 
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false)
+    await expect.poll(() => answers(port), { timeout: 10_000 }).toBe(false)
     await expect.poll(() => existsSync(dir), { timeout: 10_000 }).toBe(false)
   })
 })
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
+/** By its port, as a dead child whose parent is gone too may linger in the process table. */
+function answers(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = createConnection({ port, host: '127.0.0.1' })
+  socket.once('connect', () => resolve(true))
+  socket.once('error', () => resolve(false))
+  return promise.finally(() => socket.destroy())
 }
