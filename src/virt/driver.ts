@@ -14,7 +14,11 @@ export interface GuestRef {
 export type DiskSource =
   | { readonly kind: 'containerDisk'; readonly image: string }
   | { readonly kind: 'persistentVolumeClaim'; readonly claimName: string }
-  | { readonly kind: 'dataVolume'; readonly source: DataVolumeSource; readonly storageClassName?: string | undefined }
+  | {
+      readonly kind: 'dataVolume'
+      readonly source: DataVolumeSource
+      readonly storageClassName?: string | undefined
+    }
 
 export type DataVolumeSource =
   | { readonly http: { readonly url: string } }

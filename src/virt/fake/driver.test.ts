@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest'
+import { serviceContext } from '../../common/context.ts'
+import { InstanceDeployFailure } from '../../common/errors.ts'
+import { loggerTo } from '../../common/log.ts'
+import { describeDriverContract, type DriverWorld } from '../../testing/driver-contract.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
+import type { GuestSpec, HostResources } from '../driver.ts'
+import { FakeDriver } from './driver.ts'
+import { FakeHypervisor } from './hypervisor.ts'
+
+const RESOURCES: HostResources = {
+  vcpus: 8,
+  memoryMb: 16_384,
+  diskGb: 100,
+  hypervisorType: 'fake',
+  architecture: 'x86_64',
+  availabilityZone: undefined,
+}
+
+const GUEST: GuestSpec = {
+  namespace: 'default',
+  name: 'web',
+  uid: '00000000-0000-4000-8000-000000000001',
+  hostname: 'web',
+  vcpus: 1,
+  memoryMb: 512,
+  diskGb: 1,
+  disk: { kind: 'containerDisk', image: 'cirros' },
+  properties: {},
+}
+
+function makeFixture(host = 'node-1'): {
+  hypervisor: FakeHypervisor
+  clock: FakeClock
+  lines: string[]
+  makeDriver: (host?: string) => FakeDriver
+} {
+  const hypervisor = new FakeHypervisor()
+  const clock = new FakeClock()
+  const lines: string[] = []
+  const log = loggerTo((line) => lines.push(line), { format: 'text', level: 'info' })
+  return {
+    hypervisor,
+    clock,
+    lines,
+    makeDriver: (name = host) =>
+      new FakeDriver({ hypervisor, clock, log }, { host: name, resources: RESOURCES }),
+  }
+}
+
+async function makeWorld(): Promise<DriverWorld> {
+  const { hypervisor, clock, makeDriver } = makeFixture()
+  return {
+    driver: async (host) => {
+      const driver = makeDriver(host)
+      await driver.start()
+      return driver
+    },
+    putForeign: async (guest) => hypervisor.putForeign(guest),
+    isForeignIntact: async (guest) => hypervisor.hasForeign(guest),
+    makeStubborn: async (guest) => hypervisor.makeStubborn(guest),
+    isAskedToShutDown: async (guest) => hypervisor.find(guest)?.isAskedToShutDown === true,
+    guestPowersOff: async (guest) => hypervisor.powerOff(guest),
+    guestCrashes: async (guest) => hypervisor.crash(guest),
+    removeGuest: async (guest) => hypervisor.remove(guest),
+    holdBoot: () => hypervisor.holdBoot(),
+    exists: async (guest) => hypervisor.find(guest) !== undefined,
+    elapse: async (ms) => clock.advance(ms),
+    close: async () => undefined,
+  }
+}
+
+describeDriverContract('the fake driver', makeWorld)
+
+describe('FakeDriver', () => {
+  const ctx = serviceContext('req-1')
+
+  it('fails the next call as it was told, and only that', async () => {
+    const driver = makeFixture().makeDriver()
+    driver.failNext(
+      'spawn',
+      new InstanceDeployFailure({ instance: GUEST.uid, host: 'node-1', reason: 'told so' }),
+    )
+
+    await expect(driver.spawn(ctx, GUEST)).rejects.toThrow('told so')
+    await expect(driver.spawn(ctx, GUEST)).resolves.toMatchObject({ powerState: 'RUNNING' })
+  })
+
+  it('takes the time it was told to take', async () => {
+    const { makeDriver, clock, hypervisor } = makeFixture()
+    const driver = makeDriver()
+    driver.delay('spawn', 5000)
+
+    const spawning = driver.spawn(ctx, GUEST)
+    await clock.advance(4999)
+    expect(hypervisor.find(GUEST)).toBeUndefined()
+    await clock.advance(1)
+
+    await expect(spawning).resolves.toMatchObject({ powerState: 'RUNNING' })
+  })
+
+  it('says every step once, under the request and the instance', async () => {
+    const { makeDriver, lines } = makeFixture()
+    const driver = makeDriver()
+
+    await driver.spawn(ctx, GUEST)
+    await driver.powerOff(ctx, GUEST, { timeoutMs: 1000 })
+    await driver.destroy(ctx, GUEST)
+
+    expect(lines.map((line) => line.replace(/^.*?INFO /, ''))).toEqual(
+      [
+        'Created the guest',
+        'Guest is running addresses=["10.0.0.1"]',
+        'Asked the guest to shut down timeoutMs=1000',
+        'Guest is off',
+        'Deleted the guest',
+      ].map((text) => `nova.virt.fake.driver [req-1 - -] [instance: ${GUEST.uid}] ${text}`),
+    )
+  })
+})

@@ -1,0 +1,125 @@
+import type { GuestAddress, GuestRef, PowerState } from '../driver.ts'
+
+/** A guest as the hypervisor holds it. */
+export interface FakeGuest extends GuestRef {
+  readonly host: string
+  readonly powerState: PowerState
+  readonly addresses: readonly GuestAddress[]
+  /** It was asked to shut itself down, and has not answered yet. */
+  readonly isAskedToShutDown: boolean
+  /** It pays no heed to being asked. */
+  readonly isStubborn: boolean
+}
+
+/** A guest before and after a change; `after` is undefined when it was removed. */
+export interface FakeGuestChange {
+  readonly before: FakeGuest | undefined
+  readonly after: FakeGuest | undefined
+}
+
+type Name = Pick<GuestRef, 'namespace' | 'name'>
+
+const keyOf = (guest: Name): string => `${guest.namespace}/${guest.name}`
+
+/**
+ * The machines behind the fake driver. It outlives a driver object, so that an agent that is started again
+ * finds its guests; one may serve several hosts, whose guests' names are then unique as in a cluster. What a
+ * guest or an operator does behind the agent's back is a method here.
+ */
+export class FakeHypervisor {
+  readonly #guests = new Map<string, FakeGuest>()
+  readonly #foreign = new Set<string>()
+  readonly #listeners = new Set<(change: FakeGuestChange) => void>()
+  #isBootHeld = false
+  #addressesGiven = 0
+
+  /** The guest of that name, whoever's it is. */
+  find(guest: Name): FakeGuest | undefined {
+    return this.#guests.get(keyOf(guest))
+  }
+
+  guestsOf(host: string): readonly FakeGuest[] {
+    return [...this.#guests.values()].filter((guest) => guest.host === host)
+  }
+
+  /** Calls back after every change; the returned function ends it. */
+  onChange(listener: (change: FakeGuestChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  /** Makes a guest that is not started yet. */
+  define(ref: GuestRef, host: string): void {
+    const { namespace, name, uid } = ref
+    const rest = { addresses: [], isAskedToShutDown: false, isStubborn: false }
+    this.#put({ namespace, name, uid, host, powerState: 'NOSTATE', ...rest })
+  }
+
+  /** Starts a guest; it runs at once unless booting is held. */
+  boot(guest: Name): void {
+    if (this.#isBootHeld) return
+    const address = { address: this.#nextAddress(), network: 'fake' }
+    this.#update(guest, { powerState: 'RUNNING', addresses: [address] })
+  }
+
+  askToShutDown(guest: Name): void {
+    this.#update(guest, { isAskedToShutDown: true })
+    if (this.find(guest)?.isStubborn === false) this.powerOff(guest)
+  }
+
+  /** The guest is off: it shut itself down, or its plug was pulled. */
+  powerOff(guest: Name): void {
+    this.#update(guest, { powerState: 'SHUTDOWN', addresses: [], isAskedToShutDown: false })
+  }
+
+  crash(guest: Name): void {
+    this.#update(guest, { powerState: 'CRASHED', addresses: [], isAskedToShutDown: false })
+  }
+
+  remove(guest: Name): void {
+    const before = this.find(guest)
+    if (!before) return
+    this.#guests.delete(keyOf(guest))
+    this.#tell({ before, after: undefined })
+  }
+
+  makeStubborn(guest: Name): void {
+    this.#update(guest, { isStubborn: true })
+  }
+
+  /** From now on guests that are started do not come up. */
+  holdBoot(): void {
+    this.#isBootHeld = true
+  }
+
+  /** Puts a machine of somebody else's under that name. */
+  putForeign(machine: Name): void {
+    this.#foreign.add(keyOf(machine))
+  }
+
+  hasForeign(machine: Name): boolean {
+    return this.#foreign.has(keyOf(machine))
+  }
+
+  #put(guest: FakeGuest): void {
+    const before = this.find(guest)
+    this.#guests.set(keyOf(guest), guest)
+    this.#tell({ before, after: guest })
+  }
+
+  #update(guest: Name, change: Partial<FakeGuest>): void {
+    const before = this.find(guest)
+    if (before) this.#put({ ...before, ...change })
+  }
+
+  #tell(change: FakeGuestChange): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  #nextAddress(): string {
+    const n = ++this.#addressesGiven
+    return `10.0.${(n >> 8) & 0xff}.${n & 0xff}`
+  }
+}
