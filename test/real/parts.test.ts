@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
+import { kubevirtCrdFiles } from './parts/crds.ts'
 import { type NatsServer, startNats } from './parts/nats.ts'
 import { setupNeeded } from './setup-needed.ts'
 
@@ -66,6 +68,17 @@ describe.skipIf(needed !== undefined)('the control plane', () => {
     })
     expect(response.status).toBe(403)
     expect(await response.text()).toContain('User \\"system:compute:node-1\\" cannot list')
+  })
+
+  it("takes KubeVirt's definitions", async () => {
+    for (const file of kubevirtCrdFiles()) {
+      const body = readFileSync(file, 'utf8')
+      const { metadata } = parse(body) as { metadata: { name: string } }
+      const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${metadata.name}?fieldManager=test`
+      const headers = { 'content-type': 'application/apply-patch+yaml' }
+      expect((await plane.request(path, { method: 'PATCH', headers, body })).status).toBe(201)
+    }
+    await expect.poll(() => status('/apis/kubevirt.io/v1/virtualmachines'), { timeout: 20_000 }).toBe(200)
   })
 
   it('says why when the API server cannot start', async () => {
