@@ -41,19 +41,21 @@ const DEAD_LETTER = z.object({
 })
 
 const RAW_LIMIT = 1024
+const MESSAGE_LIMIT = 4096
 const UNKNOWN: RequestContext = { requestId: '-', user: '-', project: '-' }
 
 /** Writes down a cast that is given up; a message too broken to be read says so with what can be read. */
 export function buryCast(target: Target, message: CastMessage, error: unknown): DeadLetter {
   const envelope = attempt(() => decodeEnvelope(message.body))
   const ctx = attempt(() => decodeContext(message.headers)) ?? UNKNOWN
+  const record = toRecord(error)
   return {
     topic: target.topic,
     ...(target.host !== undefined && { host: target.host }),
     method: envelope?.method ?? '-',
     ctx,
     ...(envelope ? { args: envelope.args } : { raw: message.body.slice(0, RAW_LIMIT) }),
-    error: toRecord(error),
+    error: { ...record, message: record.message.slice(0, MESSAGE_LIMIT) },
     attempts: message.attempt,
   }
 }

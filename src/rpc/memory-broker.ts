@@ -48,6 +48,13 @@ export class MemoryBroker {
     for (const queue of this.#queues.values()) queue.wipe()
   }
 
+  /** How many casts are stored: those that nobody acknowledged yet. */
+  storedCasts(): number {
+    let stored = 0
+    for (const [name, queue] of this.#queues) if (name.startsWith('cast.')) stored += queue.size
+    return stored
+  }
+
   queue(name: string): WorkQueue {
     let queue = this.#queues.get(name)
     if (!queue) {

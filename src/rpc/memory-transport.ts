@@ -21,6 +21,7 @@ const DEAD_LETTERS = 'dead'
 export interface MemoryTransportOptions {
   /** How long a send waits for a broker that is away. */
   readonly publishDeadlineMs?: number
+  readonly roundTripTimeoutMs?: number
 }
 
 /**
@@ -32,6 +33,7 @@ export class MemoryTransport implements Transport {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #publishDeadlineMs: number
+  readonly #roundTripTimeoutMs: number
   readonly #status = new ConnectionStatus()
   readonly #closed = new AbortController()
   /** What leaves the broker when this transport closes. */
@@ -46,6 +48,7 @@ export class MemoryTransport implements Transport {
     this.#clock = deps.broker.clock
     this.#log = deps.log.named('nova.rpc.memory')
     this.#publishDeadlineMs = options.publishDeadlineMs ?? 30_000
+    this.#roundTripTimeoutMs = options.roundTripTimeoutMs ?? 5000
   }
 
   get status(): TransportStatus {
@@ -150,7 +153,7 @@ export class MemoryTransport implements Transport {
 
   async roundTrip(): Promise<number> {
     const start = this.#clock.now()
-    await this.#ready({ topic: 'health' }, 5000)
+    await this.#ready({ topic: 'health' }, this.#roundTripTimeoutMs)
     await new Promise<void>((resolve) => {
       setImmediate(resolve)
     })

@@ -2,6 +2,7 @@ import type { Clock } from '../common/clock.ts'
 import type { Logger } from '../common/log.ts'
 import { MemoryBroker } from './memory-broker.ts'
 import { MemoryTransport } from './memory-transport.ts'
+import { NatsTransport, type NatsTransportOptions } from './nats-transport.ts'
 import type { Transport } from './transport.ts'
 
 export interface OpenTransportDeps {
@@ -12,15 +13,30 @@ export interface OpenTransportDeps {
 }
 
 /**
- * The transport of a URL: `memory://` or `nats://host:port[,nats://host:port...]`. It connects by `connect`, or
+ * The transport of a URL: `memory://`, or `nats://[user:password@]host:port[,host:port...]` (`tls://` for TLS). It connects by `connect`, or
  * with the first thing that is sent.
  *
  * @throws TypeError for any other scheme.
  */
-export function openTransport(url: string, deps: OpenTransportDeps): Transport {
+export function openTransport(
+  url: string,
+  deps: OpenTransportDeps,
+  options: Omit<NatsTransportOptions, 'servers'> = {},
+): Transport {
   if (url.startsWith('memory:')) {
     const broker = deps.broker ?? new MemoryBroker({ clock: deps.clock })
     return new MemoryTransport({ broker, log: deps.log })
   }
+  const match = /^(nats|tls):\/\/(?:([^:@/]+)(?::([^@/]*))?@)?([^@/]+)\/?$/.exec(url)
+  if (match) return new NatsTransport(deps, { ...options, ...natsServers(match) })
   throw new TypeError(`Not a messaging URL (memory:// or nats://): ${JSON.stringify(url)}`)
+}
+
+function natsServers([, scheme, user, pass, servers = '']: RegExpExecArray): NatsTransportOptions {
+  return {
+    servers: servers.split(','),
+    ...(user !== undefined && { user: decodeURIComponent(user) }),
+    ...(pass !== undefined && { pass: decodeURIComponent(pass) }),
+    ...(scheme === 'tls' && { tls: {} }),
+  }
 }

@@ -52,6 +52,11 @@ export class WorkQueue {
     this.#ackWaitMs = options.ackWaitMs
   }
 
+  /** Messages that nobody acknowledged yet: waiting, in a handler, or waiting for their next try. */
+  get size(): number {
+    return this.#waiting.length + this.#timers.size + this.#workers.reduce((sum, w) => sum + w.held.size, 0)
+  }
+
   push(message: Message): void {
     this.#waiting.push({ message, deliveries: 0 })
     this.pump()

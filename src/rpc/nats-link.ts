@@ -1,0 +1,165 @@
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
+import { jetstream } from '@nats-io/jetstream'
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node'
+import type { Clock } from '../common/clock.ts'
+import { messageOf } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import { ConnectionStatus } from './connection-status.ts'
+
+/** How to reach the broker; the rest of nats.js's options are the link's own business. */
+export type NatsServerOptions = Pick<
+  NodeConnectionOptions,
+  'servers' | 'name' | 'user' | 'pass' | 'token' | 'authenticator' | 'tls' | 'inboxPrefix'
+>
+
+/** One connection, as long as it lives. */
+export interface NatsSession {
+  readonly nc: NatsConnection
+  readonly js: JetStreamClient
+  readonly jsm: JetStreamManager
+}
+
+const DIAL_TIMEOUT_MS = 5000
+/** A connection that is silently dead is seen after two of these. */
+const PING_INTERVAL_MS = 15_000
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 2000
+const FLUSH_ON_CLOSE_MS = 1000
+const JETSTREAM_TIMEOUT_MS = 5000
+
+/**
+ * Holds one connection to the broker and makes a new one whenever it is gone, for ever.
+ *
+ * nats.js can reconnect by itself, but then there are three ways to be connected (first, again, and closed for
+ * good after an authorization error), and it keeps what was published meanwhile for whenever it comes back.
+ * With one way, everything that lives on a connection is set up again at one place: `attach`.
+ */
+export class NatsLink {
+  readonly status = new ConnectionStatus()
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #options: NatsServerOptions
+  readonly #closed = new AbortController()
+  readonly #attached = new Set<(session: NatsSession) => void>()
+  #session: NatsSession | undefined
+  #started = false
+  #saidWaiting = false
+
+  constructor(deps: { readonly clock: Clock; readonly log: Logger }, options: NatsServerOptions) {
+    this.#clock = deps.clock
+    this.#log = deps.log
+    this.#options = options
+  }
+
+  /** Aborts when the link is closed. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  /** The live connection, if there is one. */
+  get session(): NatsSession | undefined {
+    return this.#session
+  }
+
+  /** Begins to connect, if it has not begun yet. */
+  start(): void {
+    if (this.#started || this.closed.aborted) return
+    this.#started = true
+    void this.#keep()
+  }
+
+  /** The live connection; waits for one up to `timeoutMs`. */
+  async sessionWithin(timeoutMs: number): Promise<NatsSession | undefined> {
+    if (this.#session && !this.#session.nc.isClosed()) return this.#session
+    this.start()
+    await this.status.connectedWithin(this.#clock, timeoutMs, this.closed)
+    return this.#session
+  }
+
+  /** Calls `setUp` now, if connected, and on every new connection. Returns what ends that. */
+  attach(setUp: (session: NatsSession) => void): () => void {
+    this.#attached.add(setUp)
+    if (this.#session) this.#setUp(this.#session, setUp)
+    return () => {
+      this.#attached.delete(setUp)
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.closed.aborted) return
+    const session = this.#session
+    this.#closed.abort(new Error('The transport is closed'))
+    this.#attached.clear()
+    if (!session) return
+    // Acks and replies that were written must reach the broker, unless it is not there to be reached.
+    const flushed = session.nc.flush().catch(() => undefined)
+    await Promise.race([flushed, this.#clock.sleep(FLUSH_ON_CLOSE_MS)])
+    await session.nc.close()
+  }
+
+  async #keep(): Promise<void> {
+    while (!this.closed.aborted) {
+      const nc = await this.#dial()
+      if (!nc) return
+      const js = jetstream(nc, { timeout: JETSTREAM_TIMEOUT_MS })
+      const jsm = await js.jetstreamManager(false)
+      this.#session = { nc, js, jsm }
+      this.#log.info('Connected to the message broker', { server: nc.getServer() })
+      for (const setUp of this.#attached) this.#setUp(this.#session, setUp)
+      this.status.set('connected')
+      const reason = await nc.closed()
+      this.#session = undefined
+      this.status.set('disconnected')
+      if (this.closed.aborted) return
+      this.#saidWaiting = true
+      this.#log.warn('Lost the message broker; will connect again', {
+        reason: reason ? messageOf(reason) : 'the connection ended',
+      })
+    }
+  }
+
+  /** A connection may be gone again before it was set up: then the next one is set up in its place. */
+  #setUp(session: NatsSession, setUp: (session: NatsSession) => void): void {
+    try {
+      setUp(session)
+    } catch (error) {
+      this.#log.debug('Could not use a new connection', { reason: messageOf(error) })
+    }
+  }
+
+  /** Tries until it succeeds; undefined when the link was closed meanwhile. */
+  async #dial(): Promise<NatsConnection | undefined> {
+    let delayMs = FIRST_RETRY_MS
+    while (!this.closed.aborted) {
+      try {
+        const nc = await connect({
+          ...this.#options,
+          reconnect: false,
+          timeout: DIAL_TIMEOUT_MS,
+          pingInterval: PING_INTERVAL_MS,
+          maxPingOut: 2,
+          // A stack of its own for every request costs more than the request.
+          noAsyncTraces: true,
+        })
+        if (!this.closed.aborted) return nc
+        await nc.close()
+      } catch (error) {
+        this.#sayWaiting(error)
+        // Not all services at once, when the broker comes back.
+        const jitter = 0.75 + Math.random() * 0.5
+        await this.#clock.sleep(delayMs * jitter, this.closed).catch(() => undefined)
+        delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)
+      }
+    }
+    return undefined
+  }
+
+  #sayWaiting(error: unknown): void {
+    if (this.#saidWaiting || this.closed.aborted) return
+    this.#saidWaiting = true
+    this.#log.info('Waiting for the message broker', {
+      servers: this.#options.servers,
+      reason: messageOf(error),
+    })
+  }
+}
