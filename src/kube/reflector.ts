@@ -6,6 +6,7 @@ import { type BackoffOptions, backoffMs } from './backoff.ts'
 import type { KubeClient, Selection, WatchEvent } from './client.ts'
 import { listAll } from './pager.ts'
 import type { KubeObject, ResourceType } from './resource.ts'
+import { compareResourceVersions } from './resource-version.ts'
 
 /** What a reflector keeps up to date. */
 export interface ReflectorTarget<T extends KubeObject> {
@@ -48,6 +49,8 @@ export class Reflector<T extends KubeObject> {
   readonly #target: ReflectorTarget<T>
   /** Where the next watch goes on; undefined: list first. */
   #version: string | undefined
+  /** Whether the server may not know our version, having begun a new history. */
+  #isDoubtful = false
   #failures = 0
   #isLost = false
   #isFollowing = false
@@ -79,6 +82,7 @@ export class Reflector<T extends KubeObject> {
   /** One list, where needed, and one watch. Answers how long to wait before the next. */
   async #cycle(signal: AbortSignal): Promise<number> {
     try {
+      if (this.#isDoubtful && this.#version !== undefined) await this.#probe(signal)
       this.#version ??= await this.#list(signal)
       const startedMs = this.#clock.now()
       await this.#watch(this.#version, signal)
@@ -97,6 +101,17 @@ export class Reflector<T extends KubeObject> {
     this.#target.replace(items, resourceVersion)
     this.#log.debug('Listed', { kind: type.kind, objects: items.length, resourceVersion })
     return resourceVersion
+  }
+
+  /**
+   * Asks for the server's own version. After a restored backup, or on another etcd, it is lower than ours, and a
+   * watch from ours would be accepted and stay silent until the server has come so far again, if ever.
+   */
+  async #probe(signal: AbortSignal): Promise<void> {
+    const { type, namespace } = this.#options
+    const { resourceVersion } = await this.#client.list(type, { namespace, limit: 1, signal })
+    this.#isDoubtful = false
+    if (compareResourceVersions(resourceVersion, this.#version) < 0) this.#version = undefined
   }
 
   async #watch(from: string, signal: AbortSignal): Promise<void> {
@@ -128,6 +143,7 @@ export class Reflector<T extends KubeObject> {
       silence.end()
       proof?.cancel()
     }
+    this.#isDoubtful = silence.signal.aborted
     this.#log.debug(silence.signal.aborted ? 'Cut a silent watch' : 'Watch ended', { kind: type.kind })
   }
 
@@ -145,6 +161,8 @@ export class Reflector<T extends KubeObject> {
     const kind = this.#options.type.kind
     const mustRelist = !canResume(error) || this.#failures % RESUMES_BEFORE_RELIST === 0
     if (mustRelist) this.#version = undefined
+    // A broken connection may lead to another server next time.
+    this.#isDoubtful ||= this.#version !== undefined && error instanceof ApiError && error.code === 0
     const waitMs = Math.max(
       backoffMs(this.#options.backoff ?? BACKOFF, this.#failures, this.#random),
       error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0,

@@ -12,11 +12,12 @@ export async function patchStatus<T extends KubeObject>(
   object: T,
   statusPatch: object,
 ): Promise<T> {
-  const { uid, resourceVersion } = object.metadata
-  // The uid too: an object of the same name that came after this one must not get its status.
-  const patch = { metadata: { ...(uid !== undefined && { uid }) }, status: statusPatch }
-  return client.mergePatch(type, refOf(object), patch, {
-    subresource: 'status',
-    resourceVersion,
-  })
+  // The version also tells this object from a later one of its name: none is ever used twice.
+  const { resourceVersion } = object.metadata
+  return client.mergePatch(
+    type,
+    refOf(object),
+    { status: statusPatch },
+    { subresource: 'status', resourceVersion },
+  )
 }
