@@ -39,6 +39,7 @@ export class MemoryTransport implements Transport {
   /** What leaves the broker when this transport closes. */
   readonly #leave = new Set<() => void>()
   #joined = false
+  #saidWaiting = false
 
   constructor(
     deps: { readonly broker: MemoryBroker; readonly log: Logger },
@@ -61,7 +62,10 @@ export class MemoryTransport implements Transport {
 
   async connect(signal?: AbortSignal): Promise<void> {
     this.#join()
-    if (this.status === 'disconnected') this.#log.info('Waiting for the message broker')
+    if (this.status === 'disconnected' && !this.#saidWaiting) {
+      this.#saidWaiting = true
+      this.#log.info('Waiting for the message broker')
+    }
     await this.#status.whenConnected(
       signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal,
     )
@@ -197,6 +201,7 @@ export class MemoryTransport implements Transport {
       this.#subscription(
         () => undefined,
         async () => {
+          // Still to be abandoned if the transport closes while handlers run.
           await worker.stop()
           this.#leave.delete(abandon)
         },

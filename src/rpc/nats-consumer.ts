@@ -3,12 +3,13 @@ import type { Clock, Timer } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { ConnectionStatus } from './connection-status.ts'
+import { type Held, HeldMessages } from './nats-held.ts'
 import type { NatsLink, NatsSession } from './nats-link.ts'
 import { deliveryOf, fromNats } from './nats-message.ts'
 import type { ConsumerSettings, NatsNames, StoreName } from './nats-names.ts'
 import { NatsPull } from './nats-pull.ts'
 import { Running } from './running.ts'
-import type { CastHandler, Settlement, Subscription } from './transport.ts'
+import type { CastHandler, CastMessage, Settlement, Subscription } from './transport.ts'
 
 export interface NatsConsumerOptions extends ConsumerSettings {
   readonly store: StoreName
@@ -17,14 +18,7 @@ export interface NatsConsumerOptions extends ConsumerSettings {
   readonly heartbeatMs: number
 }
 
-/** A message in a handler. */
-interface Held {
-  /** Of which making of the stream: in another one the same sequence number is another message. */
-  readonly created: string
-  /** Where its ack goes. */
-  replyTo: string
-}
-
+const MESSAGE_ID = 'Nats-Msg-Id'
 const BROKEN_HANDLER_RETRY_MS = 1000
 const FIRST_RENEWAL_DELAY_MS = 100
 const LAST_RENEWAL_DELAY_MS = 2000
@@ -41,8 +35,9 @@ export class NatsConsumer implements Subscription {
   readonly #options: NatsConsumerOptions
   readonly #handler: CastHandler
   readonly #stopping = new AbortController()
+  /** Connected while stream and consumer are known to be there. */
   readonly #ready = new ConnectionStatus()
-  readonly #held = new Map<number, Held>()
+  readonly #held = new HeldMessages()
   readonly #running = new Running()
   #detach: () => void = () => undefined
   #keepAlive: Timer | undefined
@@ -50,6 +45,7 @@ export class NatsConsumer implements Subscription {
   #pull: NatsPull | undefined
   #created = ''
   #turn = 0
+  #troubles = 0
 
   constructor(
     deps: { readonly link: NatsLink; readonly names: NatsNames; readonly clock: Clock; readonly log: Logger },
@@ -74,7 +70,6 @@ export class NatsConsumer implements Subscription {
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    this.#turn += 1
     await this.#pull?.end()
     await this.#running.settled()
     this.#abandon()
@@ -95,6 +90,7 @@ export class NatsConsumer implements Subscription {
     this.#ready.set('disconnected')
     void this.#pull?.end()
     let delayMs = FIRST_RENEWAL_DELAY_MS
+    // A newer connection, or the end, takes over by taking the next turn.
     while (turn === this.#turn && !session.nc.isClosed()) {
       try {
         const { store } = this.#options
@@ -103,8 +99,8 @@ export class NatsConsumer implements Subscription {
         if (turn === this.#turn) this.#begin(session, created)
         return
       } catch (error) {
-        if (delayMs === FIRST_RENEWAL_DELAY_MS)
-          this.#say('Cannot consume yet; will try again', messageOf(error))
+        const first = delayMs === FIRST_RENEWAL_DELAY_MS && !session.nc.isClosed()
+        if (first) this.#say('Cannot consume yet; will try again', messageOf(error))
         await this.#clock.sleep(delayMs, this.#link.closed).catch(() => undefined)
         delayMs = Math.min(delayMs * 2, LAST_RENEWAL_DELAY_MS)
       }
@@ -112,24 +108,37 @@ export class NatsConsumer implements Subscription {
   }
 
   #begin(session: NatsSession, created: string): void {
-    const { store, durable, pullExpiresMs: expiresMs, heartbeatMs, maxConcurrent } = this.#options
     if (created !== this.#created) this.#held.clear()
     this.#created = created
     this.#session = session
+    this.#ready.set('connected')
+    // First what was done meanwhile, so that the broker does not deliver it again.
+    for (const held of this.#held) this.#tell(held)
+    if (this.#stopping.signal.aborted) return
+    const { store, durable, pullExpiresMs: expiresMs, heartbeatMs, maxConcurrent } = this.#options
+    const began = this.#clock.now()
     this.#pull = new NatsPull(
       { session, clock: this.#clock },
       { stream: this.#names.stream(store), durable, expiresMs, heartbeatMs },
       {
         freeSlots: () => maxConcurrent - this.#held.size,
         onMessage: (msg) => this.#take(msg, created),
-        onTrouble: (reason) => {
-          this.#say('The consumer is gone; making it anew', reason)
-          void this.#renew(session)
-        },
+        onTrouble: (reason) => void this.#mend(session, reason, this.#clock.now() - began),
       },
     )
-    this.#ready.set('connected')
     this.#pull.ask()
+  }
+
+  /** Trouble that comes back at once is not mended by hurry, and is said once. */
+  async #mend(session: NatsSession, reason: string, lastedMs: number): Promise<void> {
+    const turn = this.#turn
+    this.#ready.set('disconnected')
+    this.#troubles = lastedMs > LAST_RENEWAL_DELAY_MS * 2 ? 0 : this.#troubles
+    if (this.#troubles === 0) this.#say('The consumer is gone; making it anew', reason)
+    const delayMs = Math.min(FIRST_RENEWAL_DELAY_MS * 2 ** this.#troubles, LAST_RENEWAL_DELAY_MS)
+    this.#troubles += 1
+    await this.#clock.sleep(delayMs, this.#link.closed).catch(() => undefined)
+    if (turn === this.#turn) await this.#renew(session)
   }
 
   #take(msg: Msg, created: string): void {
@@ -140,38 +149,35 @@ export class NatsConsumer implements Subscription {
       this.#send(replyTo, '-NAK')
       return
     }
-    const held = this.#held.get(delivery.sequence)
-    if (held) {
-      // Delivered again while its handler still runs, after an outage longer than ack_wait: one run is enough.
-      held.replyTo = replyTo
-      return
+    const held = this.#held.take(msg.headers?.get(MESSAGE_ID) || `#${delivery.sequence}`, replyTo)
+    if (held === 'done') this.#send(replyTo, '+ACK')
+    if (held === 'done' || held === 'held') return
+    this.#running.add(this.#work(held, { ...fromNats(msg), attempt: delivery.attempt }))
+  }
+
+  async #work(held: Held, message: CastMessage): Promise<void> {
+    try {
+      held.settlement = await this.#handler(message)
+    } catch {
+      held.settlement = { kind: 'retry', delayMs: BROKEN_HANDLER_RETRY_MS }
     }
-    const mine: Held = { created, replyTo }
-    this.#held.set(delivery.sequence, mine)
-    const work = this.#handler({ ...fromNats(msg), attempt: delivery.attempt })
-      .catch((): Settlement => ({ kind: 'retry', delayMs: BROKEN_HANDLER_RETRY_MS }))
-      .then((settlement) => this.#settle(delivery.sequence, mine, settlement))
-    this.#running.add(work)
+    this.#tell(held)
+    this.#pull?.ask()
+    await held.released
   }
 
   /**
-   * Tells the broker, once it is there. Not if the stream was lost meanwhile: its successor counts from one again,
-   * and the ack would be that of another message.
+   * Tells the broker what became of a message; if it is away, `#begin` does when it is back. Not if the stream
+   * was lost meanwhile: its successor counts from one again, and the ack would be that of another message.
    */
-  async #settle(sequence: number, held: Held, settlement: Settlement): Promise<void> {
-    const isMine = (): boolean => this.#held.get(sequence) === held
-    while (isMine() && !this.#link.closed.aborted) {
-      await this.#ready.whenConnected(this.#link.closed).catch(() => undefined)
-      if (isMine() && this.#send(held.replyTo, ackOf(settlement))) {
-        this.#held.delete(sequence)
-        this.#pull?.ask()
-      }
-    }
+  #tell(held: Held): void {
+    if (!held.settlement || !this.#held.has(held) || this.#ready.current !== 'connected') return
+    if (this.#send(held.replyTo, ackOf(held.settlement))) this.#held.release(held)
   }
 
   /** Work that takes long is still work: without this the broker would give it to somebody else. */
   #keepHeld(): void {
-    for (const held of this.#held.values()) this.#send(held.replyTo, '+WPI')
+    for (const held of this.#held) this.#send(held.replyTo, '+WPI')
   }
 
   /** False when the connection is gone: then `ready` comes again with the next one. */

@@ -23,7 +23,7 @@ const DIAL_TIMEOUT_MS = 5000
 /** A connection that is silently dead is seen after two of these. */
 const PING_INTERVAL_MS = 15_000
 const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 2000
+const LAST_RETRY_MS = 1000
 const FLUSH_ON_CLOSE_MS = 1000
 const JETSTREAM_TIMEOUT_MS = 5000
 

@@ -67,7 +67,7 @@ export class NatsPull {
    * request of its own: those asked for keep the work going.
    */
   ask(): void {
-    if (this.#ended) return
+    if (this.#ended || this.#session.nc.isClosed()) return
     const free = this.#handlers.freeSlots() - this.#asked
     if (free <= 0 || (this.#asked > 0 && free < this.#asked)) return
     const request = {

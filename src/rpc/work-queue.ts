@@ -42,7 +42,10 @@ class Worker {
 export class WorkQueue {
   readonly #clock: Clock
   readonly #ackWaitMs: number
-  readonly #workers: Worker[] = []
+  /** Every worker that may hold messages, also those that take no more. */
+  readonly #workers = new Map<WorkerLink, Worker>()
+  /** Those that take messages, in the order of their turns. */
+  readonly #takers: Worker[] = []
   readonly #timers = new Set<Timer>()
   #waiting: Entry[] = []
   #pumping = false
@@ -54,7 +57,9 @@ export class WorkQueue {
 
   /** Messages that nobody acknowledged yet: waiting, in a handler, or waiting for their next try. */
   get size(): number {
-    return this.#waiting.length + this.#timers.size + this.#workers.reduce((sum, w) => sum + w.held.size, 0)
+    let held = 0
+    for (const worker of this.#workers.values()) held += worker.held.size
+    return this.#waiting.length + this.#timers.size + held
   }
 
   push(message: Message): void {
@@ -64,21 +69,24 @@ export class WorkQueue {
 
   addWorker(link: WorkerLink): Subscription {
     const worker = new Worker(link)
-    this.#workers.push(worker)
+    this.#workers.set(link, worker)
+    this.#takers.push(worker)
     this.pump()
     return {
       stop: async () => {
-        this.#forget(worker)
+        this.#retire(worker)
         await Promise.all(worker.running)
+        this.#workers.delete(link)
       },
     }
   }
 
   /** The worker's process died: what it held is given to others once the wait for its acks is over. */
   abandon(link: WorkerLink): void {
-    const worker = this.#workers.find((candidate) => candidate.link === link)
+    const worker = this.#workers.get(link)
     if (!worker) return
-    this.#forget(worker)
+    this.#retire(worker)
+    this.#workers.delete(link)
     for (const entry of worker.held) this.#later(this.#ackWaitMs, entry)
     worker.held.clear()
   }
@@ -88,7 +96,7 @@ export class WorkQueue {
     this.#waiting = []
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
-    for (const worker of this.#workers) worker.held.clear()
+    for (const worker of this.#workers.values()) worker.held.clear()
     this.pump()
   }
 
@@ -104,11 +112,11 @@ export class WorkQueue {
 
   #handOut(): void {
     while (this.#waiting.length > 0) {
-      const worker = this.#workers.find((candidate) => candidate.ready)
+      const worker = this.#takers.find((candidate) => candidate.ready)
       if (!worker) return
       // To the back, so that workers take turns.
-      this.#workers.splice(this.#workers.indexOf(worker), 1)
-      this.#workers.push(worker)
+      this.#takers.splice(this.#takers.indexOf(worker), 1)
+      this.#takers.push(worker)
       const entry = this.#waiting.shift()
       if (entry) this.#deliver(worker, entry)
     }
@@ -134,9 +142,9 @@ export class WorkQueue {
     }
   }
 
-  #forget(worker: Worker): void {
-    const index = this.#workers.indexOf(worker)
-    if (index >= 0) this.#workers.splice(index, 1)
+  #retire(worker: Worker): void {
+    const index = this.#takers.indexOf(worker)
+    if (index >= 0) this.#takers.splice(index, 1)
   }
 
   #later(delayMs: number, entry: Entry): void {

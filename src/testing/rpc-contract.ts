@@ -625,9 +625,10 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
         await eventually(() => sorted(heir.seen)).toEqual([2, 3])
       })
 
-      it('waits no longer than it was told to', async () => {
+      it('waits no longer than it was told to, and loses nothing by that', async () => {
         const worker = holding()
-        const server = makeServer({ drainTimeoutMs: 20 }).handle(WORK, worker.handler)
+        const transport = open()
+        const server = makeServer({ drainTimeoutMs: 20 }, transport).handle(WORK, worker.handler)
         await server.start()
         await makeClient().cast(CTX, ALL, WORK, { n: 0 })
         await eventually(() => worker.seen.length).toBe(1)
@@ -636,6 +637,10 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
 
         expect(worker.state.running).toBe(1)
         expect(lines.some((line) => line.includes('Stopped with work unfinished'))).toBe(true)
+        await transport.close()
+        const heir = noting()
+        await makeServer().handle(WORK, heir.handler).start()
+        await eventually(() => heir.seen).toMatchObject([{ n: 0, delivery: { attempt: 2 } }])
         worker.release()
       })
     })
@@ -713,6 +718,20 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
         await client.cast(CTX, ALL, WORK, { n: 3 })
         await eventually(() => worker.seen.map(({ n }) => n)).toEqual([1, 2, 3])
         await eventually(() => world.stored()).toBe(0)
+      })
+
+      it('may go in the middle of a call: its caller does not wait for ever', async () => {
+        const worker = holding()
+        await makeServer().handle(WORK, worker.handler).start()
+        const call = makeClient().call(CTX, ALL, WORK, { n: 1 }, { timeoutMs: 1000 })
+        const failed = call.catch((error: unknown) => error)
+        await eventually(() => worker.seen.length).toBe(1)
+
+        await world.stopBroker()
+
+        expect(await failed).toMatchObject({ outcome: 'retry' })
+        worker.release()
+        await world.startBroker()
       })
 
       it('is waited for by a send, and not for ever', async () => {

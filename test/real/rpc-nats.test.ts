@@ -31,7 +31,7 @@ describeRpcContract('nats', async () => {
         servers: nats.url,
         prefix,
         ackWaitMs: ACK_WAIT_MS,
-        publishDeadlineMs: 1000,
+        publishDeadlineMs: 3000,
         roundTripTimeoutMs: 1000,
       }
       return new NatsTransport({ log, clock: new SystemClock() }, options)
