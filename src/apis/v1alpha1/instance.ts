@@ -113,8 +113,6 @@ export interface InstanceStatus {
   readonly addresses?: readonly InstanceStatusAddress[]
   /** Why the last operation failed. Cleared when the next one succeeds. */
   readonly fault?: InstanceStatusFault
-  /** When the operation in flight last moved on. */
-  readonly taskProgressAt?: string
   readonly launchedAt?: string
   readonly terminatedAt?: string
   /** The generation of spec that the last operation began from. */

@@ -1,0 +1,215 @@
+import { type Clock, toTimestamp } from '../common/clock.ts'
+import type { RequestContext } from '../common/context.ts'
+import { BuildAbortException, InstanceNotFound, messageOf, NovaError } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import type { ConductorApi } from '../conductor/api.ts'
+import type { InstanceView } from '../conductor/rpcapi.ts'
+import type { ActionProgress } from '../objects/action-progress.ts'
+import type { BuildRequest } from '../objects/build-request.ts'
+import type { ExpectedState } from '../objects/instance-update.ts'
+import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import type { ComputeDriver, GuestSpec } from '../virt/driver.ts'
+import { type InstanceOperations, isPreempted } from './instance-operations.ts'
+import type { ResourceTracker } from './resource-tracker.ts'
+import type { BuildAndRunArgs } from './rpcapi.ts'
+
+interface BuildDeps {
+  readonly driver: ComputeDriver
+  readonly conductor: ConductorApi
+  readonly scheduler: SchedulerRpcApi
+  readonly operations: InstanceOperations
+  readonly tracker: ResourceTracker
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Nova's name, with its two underscores. */
+const STEP = 'compute__do_build_and_run_instance'
+
+/** Thrown into a build whose instance is being deleted. */
+export class BuildGivenUp extends Error {}
+
+/** Builds one instance on this host, or gives it back. nova.compute.manager `_do_build_and_run_instance`. */
+export class InstanceBuilder {
+  readonly #deps: BuildDeps
+  readonly #log: Logger
+  readonly #host: string
+
+  constructor(deps: BuildDeps, options: { readonly host: string }) {
+    this.#deps = deps
+    this.#log = deps.log
+    this.#host = options.host
+  }
+
+  /**
+   * Take the instance up (the conductor confirms host and attempt), claim, spawn, say that it is active. What
+   * this host cannot do goes back to the scheduler for another; what no host can do ends in error.
+   *
+   * @param signal is aborted when the instance is being deleted
+   * @throws what may pass by itself, for the message to be delivered again
+   */
+  async build(ctx: RequestContext, args: BuildAndRunArgs, signal: AbortSignal): Promise<void> {
+    const { request, attempt, limits, progress } = args
+    const { uid } = request.instance
+    const log = this.#log.with(ctx, uid)
+    const step = this.#deps.operations.beginStep(STEP, progress)
+    const claim: ExpectedState = { vmState: ['building'], host: this.#host, attempt }
+    const startedAt = this.#deps.clock.now()
+    try {
+      await this.#deps.conductor.instanceUpdate(ctx, {
+        instance: request.instance,
+        update: { taskState: 'spawning' },
+        expected: { ...claim, taskState: ['scheduling', 'spawning'] },
+      })
+      this.#deps.tracker.claim(uid, request.flavor, limits)
+      log.info('Claim successful', {
+        vcpus: request.flavor.vcpus,
+        memory_mb: request.flavor.memoryMb,
+        attempt,
+      })
+      const guest = await this.#deps.driver.spawn(ctx, toGuestSpec(request), { signal })
+      const took = (this.#deps.clock.now() - startedAt) / 1000
+      await this.#deps.conductor.instanceUpdate(ctx, {
+        instance: request.instance,
+        update: {
+          vmState: 'active',
+          taskState: null,
+          powerState: 'RUNNING',
+          addresses: [...guest.addresses],
+          launchedAt: toTimestamp(this.#deps.clock.now()),
+          fault: null,
+        },
+        expected: { ...claim, taskState: ['spawning'] },
+        note: { action: 'create', progress: step.succeeded(), end: { result: 'Success' } },
+      })
+      log.info('Built instance', { seconds: took })
+    } catch (error) {
+      await this.#afterFailure(ctx, args, error, { claim, progress: step.failed(error) })
+    }
+  }
+
+  // oxlint-disable-next-line max-params -- what failed, and what was known of it
+  async #afterFailure(
+    ctx: RequestContext,
+    args: BuildAndRunArgs,
+    error: unknown,
+    known: { readonly claim: ExpectedState; readonly progress: ActionProgress },
+  ): Promise<void> {
+    const { uid } = args.request.instance
+    const log = this.#log.with(ctx, uid)
+    if (isPreempted(error) || error instanceof BuildGivenUp) {
+      log.info('Stopped the build: something else came first', { reason: error.message })
+      await this.#leaveToOthers(ctx, args)
+      return
+    }
+    if (error instanceof NovaError && error.outcome === 'retry') throw error
+    log.warn('Failed to build the instance', { reason: messageOf(error), attempt: args.attempt })
+    try {
+      const aborted = await this.#cleanUpOrSayWhyNot(ctx, args)
+      const cause = aborted ?? error
+      if (isFinal(cause)) await this.#abort(ctx, args, cause, known)
+      else await this.#reschedule(ctx, args, known)
+    } catch (later) {
+      if (!isPreempted(later)) throw later
+      log.info('The failed build is nobody’s concern any more', { reason: later.message })
+    }
+  }
+
+  /** Another host gets its turn. Nova: RescheduledException. */
+  async #reschedule(
+    ctx: RequestContext,
+    { request, attempt }: BuildAndRunArgs,
+    { claim, progress }: { readonly claim: ExpectedState; readonly progress: ActionProgress },
+  ): Promise<void> {
+    await this.#deps.conductor.instanceUpdate(ctx, {
+      instance: request.instance,
+      update: { taskState: 'scheduling', host: null, availabilityZone: null, powerState: 'NOSTATE' },
+      expected: { ...claim, taskState: ['scheduling', 'spawning'] },
+      note: { action: 'create', progress },
+    })
+    this.#log
+      .with(ctx, request.instance.uid)
+      .info('Sent the instance back to be scheduled elsewhere', { attempt })
+    await this.#deps.scheduler.buildInstances(ctx, { request, progress })
+  }
+
+  /** No host can build it. Nova: BuildAbortException; the host is taken off the instance. */
+  async #abort(
+    ctx: RequestContext,
+    { request }: BuildAndRunArgs,
+    error: unknown,
+    { claim, progress }: { readonly claim: ExpectedState; readonly progress: ActionProgress },
+  ): Promise<void> {
+    await this.#deps.operations.fail(ctx, request.instance, {
+      action: 'create',
+      error,
+      update: {
+        vmState: 'error',
+        taskState: null,
+        host: null,
+        availabilityZone: null,
+        powerState: 'NOSTATE',
+      },
+      expected: { ...claim, taskState: ['scheduling', 'spawning'] },
+      progress,
+    })
+  }
+
+  /**
+   * Removes what this build may have made, unless the instance still is this host's: then a second copy of the
+   * message met a build that is done, or the delete that comes removes it.
+   */
+  async #leaveToOthers(ctx: RequestContext, args: BuildAndRunArgs): Promise<void> {
+    const instance = await this.#find(ctx, args)
+    const ours = instance?.host === this.#host && instance.attempt === args.attempt
+    if (ours && instance.vmState !== 'error') return
+    await this.#deps.driver.destroy(ctx, args.request.instance)
+    if (!ours) this.#deps.tracker.release(args.request.instance.uid)
+  }
+
+  async #find(ctx: RequestContext, { request }: BuildAndRunArgs): Promise<InstanceView | undefined> {
+    try {
+      return await this.#deps.conductor.instanceGet(ctx, request.instance)
+    } catch (error) {
+      if (error instanceof InstanceNotFound) return undefined
+      throw error
+    }
+  }
+
+  async #cleanUp(ctx: RequestContext, { request }: BuildAndRunArgs): Promise<void> {
+    await this.#deps.driver.destroy(ctx, request.instance)
+    this.#deps.tracker.release(request.instance.uid)
+  }
+
+  /** As in Nova, a host that cannot clean up behind itself ends the build: another could make a second guest. */
+  async #cleanUpOrSayWhyNot(ctx: RequestContext, args: BuildAndRunArgs): Promise<Error | undefined> {
+    try {
+      await this.#cleanUp(ctx, args)
+      return undefined
+    } catch (error) {
+      if (error instanceof NovaError && error.outcome === 'retry') throw error
+      const reason = `could not clean up on ${this.#host}: ${messageOf(error)}`
+      return new BuildAbortException({ instance: args.request.instance.uid, reason }, { cause: error })
+    }
+  }
+}
+
+/** An error that no other host would help: a plain error may be this host's alone. */
+function isFinal(error: unknown): boolean {
+  return error instanceof NovaError && error.outcome === 'terminal'
+}
+
+function toGuestSpec(request: BuildRequest): GuestSpec {
+  const { instance, flavor, image, hostname, userData, userDataSecret } = request
+  return {
+    ...instance,
+    hostname,
+    vcpus: flavor.vcpus,
+    memoryMb: flavor.memoryMb,
+    diskGb: flavor.diskGb,
+    disk: image.disk,
+    properties: image.properties,
+    userData,
+    userDataSecret,
+  }
+}

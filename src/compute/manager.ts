@@ -1,0 +1,252 @@
+import type { Clock } from '../common/clock.ts'
+import type { RequestContext } from '../common/context.ts'
+import { InstanceNotFound, messageOf } from '../common/errors.ts'
+import { type IdGenerator, newRequestId } from '../common/ids.ts'
+import { serviceContext } from '../common/context.ts'
+import { toTimestamp } from '../common/clock.ts'
+import type { Logger } from '../common/log.ts'
+import type { ConductorApi } from '../conductor/api.ts'
+import type { InstanceView } from '../conductor/rpcapi.ts'
+import type { InstanceRef } from '../objects/build-request.ts'
+import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import type { ComputeDriver, LifecycleEvent } from '../virt/driver.ts'
+import { BuildGivenUp, InstanceBuilder } from './build.ts'
+import { Concurrency } from './concurrency.ts'
+import { InstanceLocks } from './instance-locks.ts'
+import { InstanceOperations } from './instance-operations.ts'
+import { decidePowerSync } from './power-sync.ts'
+import type { ResourceTracker } from './resource-tracker.ts'
+import type { BuildAndRunArgs } from './rpcapi.ts'
+
+export interface ComputeOptions {
+  readonly host: string
+  /** How long a guest gets to shut itself down where its image does not say. Nova: shutdown_timeout, 60 s. */
+  readonly shutdownTimeoutMs: number
+  /** How many builds run at once. Nova: max_concurrent_builds, 10. */
+  readonly maxConcurrentBuilds: number
+}
+
+interface ComputeDeps {
+  readonly driver: ComputeDriver
+  readonly conductor: ConductorApi
+  readonly scheduler: SchedulerRpcApi
+  readonly tracker: ResourceTracker
+  readonly clock: Clock
+  readonly ids: IdGenerator
+  readonly log: Logger
+}
+
+/** The server side of a compute agent's messages: what is done on this host. nova.compute.manager. */
+export class ComputeManager {
+  readonly #deps: ComputeDeps
+  readonly #log: Logger
+  readonly #options: ComputeOptions
+  readonly #locks = new InstanceLocks()
+  readonly #operations: InstanceOperations
+  readonly #builder: InstanceBuilder
+  readonly #buildSlots: Concurrency
+  readonly #builds = new Map<string, AbortController>()
+
+  constructor(deps: ComputeDeps, options: ComputeOptions) {
+    const log = deps.log.named('nova.compute.manager')
+    this.#deps = deps
+    this.#log = log
+    this.#options = options
+    this.#operations = new InstanceOperations({ ...deps, log }, options)
+    this.#builder = new InstanceBuilder({ ...deps, operations: this.#operations, log }, options)
+    this.#buildSlots = new Concurrency(options.maxConcurrentBuilds)
+  }
+
+  async buildAndRunInstance(ctx: RequestContext, args: BuildAndRunArgs): Promise<void> {
+    const { uid } = args.request.instance
+    await this.#locks.run(uid, async () => {
+      const giveUp = new AbortController()
+      this.#builds.set(uid, giveUp)
+      try {
+        await this.#buildSlots.run(() => this.#builder.build(ctx, args, giveUp.signal))
+      } finally {
+        this.#builds.delete(uid)
+      }
+    })
+  }
+
+  async stopInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    await this.#locks.run(ref.uid, () =>
+      this.#operations.run(ctx, ref, {
+        action: 'stop',
+        step: 'compute_stop_instance',
+        expected: { taskState: ['powering-off'] },
+        work: async (instance) => {
+          const startedAt = this.#deps.clock.now()
+          await this.#deps.driver.powerOff(ctx, ref, { timeoutMs: this.#shutdownTimeoutMs(instance) })
+          this.#log.with(ctx, ref.uid).info('Shut off instance', { seconds: this.#secondsSince(startedAt) })
+          return { vmState: 'stopped', powerState: 'SHUTDOWN', addresses: [] }
+        },
+      }),
+    )
+  }
+
+  async startInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    await this.#locks.run(ref.uid, () =>
+      this.#operations.run(ctx, ref, {
+        action: 'start',
+        step: 'compute_start_instance',
+        expected: { taskState: ['powering-on'] },
+        work: async () => {
+          const startedAt = this.#deps.clock.now()
+          const guest = await this.#deps.driver.powerOn(ctx, ref)
+          this.#log.with(ctx, ref.uid).info('Started instance', { seconds: this.#secondsSince(startedAt) })
+          return { vmState: 'active', powerState: 'RUNNING', addresses: [...guest.addresses] }
+        },
+      }),
+    )
+  }
+
+  async terminateInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    this.#builds.get(ref.uid)?.abort(new BuildGivenUp('the instance is being deleted'))
+    await this.#locks.run(ref.uid, () =>
+      this.#operations.run(ctx, ref, {
+        action: 'delete',
+        step: 'compute_terminate_instance',
+        expected: { taskState: ['deleting'] },
+        work: async () => {
+          await this.#deps.driver.destroy(ctx, ref)
+          this.#deps.tracker.release(ref.uid)
+          this.#log.with(ctx, ref.uid).info('Terminated instance')
+          const terminatedAt = toTimestamp(this.#deps.clock.now())
+          return { vmState: 'deleted', powerState: 'NOSTATE', addresses: [], terminatedAt }
+        },
+      }),
+    )
+  }
+
+  /**
+   * Takes up what is on this host and what was in flight when the agent stopped, whatever was half done.
+   * To be called before messages are taken. nova.compute.manager `init_host`.
+   */
+  async initHost(ctx: RequestContext): Promise<void> {
+    const instances = await this.#deps.conductor.instanceGetByHost(ctx, this.#options.host)
+    for (const instance of instances) {
+      if (instance.flavor && instance.vmState !== 'deleted')
+        this.#deps.tracker.adopt(instance.ref.uid, instance.flavor)
+    }
+    this.#log.with(ctx).info('Took over the instances of this host', {
+      host: this.#options.host,
+      instances: instances.length,
+      in_flight: instances.filter((one) => one.taskState).length,
+    })
+    // Not awaited: a guest that is slow to shut down does not keep the agent from its other work.
+    for (const instance of instances) void this.#resume(instance)
+    await this.#reapUnknownGuests(ctx)
+  }
+
+  /** Compares every guest with its instance. nova.compute.manager `_sync_power_states`. */
+  async syncPowerStates(ctx: RequestContext): Promise<void> {
+    const instances = await this.#deps.conductor.instanceGetByHost(ctx, this.#options.host)
+    for (const { ref } of instances) await this.#locks.run(ref.uid, () => this.#syncPowerState(ctx, ref))
+    await this.#reapUnknownGuests(ctx)
+  }
+
+  /** A guest changed its power by itself, or at our own bidding: then the state is right already. */
+  async handleLifecycleEvent(event: LifecycleEvent): Promise<void> {
+    const ctx = serviceContext(newRequestId(this.#deps.ids))
+    const { namespace, name, uid } = event
+    await this.#locks.run(uid, () => this.#syncPowerState(ctx, { namespace, name, uid }))
+  }
+
+  async #resume(instance: InstanceView): Promise<void> {
+    const { ref, taskState, requestId } = instance
+    if (!taskState || !requestId) return
+    const ctx: RequestContext = { requestId, user: '-', project: ref.namespace }
+    this.#log
+      .with(ctx, ref.uid)
+      .info('Taking up what was in flight when the agent stopped', { task_state: taskState })
+    try {
+      await this.#resumeTask(ctx, instance)
+    } catch (error) {
+      // The message is still in the queue, and the API service asks again: the agent must come up all the same.
+      this.#log
+        .with(ctx, ref.uid)
+        .warn('Could not take it up yet', { task_state: taskState, reason: messageOf(error) })
+    }
+  }
+
+  async #resumeTask(ctx: RequestContext, { ref, taskState }: InstanceView): Promise<void> {
+    switch (taskState) {
+      case 'scheduling':
+      case 'spawning': {
+        // The scheduler knows what the host can take, and sends a bound instance to its host again.
+        const request = await this.#deps.conductor.buildRequestGet(ctx, ref)
+        return this.#deps.scheduler.buildInstances(ctx, { request, progress: { events: [] } })
+      }
+      case 'powering-off':
+        return this.stopInstance(ctx, ref)
+      case 'powering-on':
+        return this.startInstance(ctx, ref)
+      case 'deleting':
+        return this.terminateInstance(ctx, ref)
+      case undefined:
+        return
+    }
+  }
+
+  async #syncPowerState(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    const instance = await this.#find(ctx, ref)
+    if (!instance || instance.host !== this.#options.host) return
+    const { powerState } = await this.#deps.driver.getInfo(ref)
+    const decision = decidePowerSync(instance.vmState, instance.taskState, powerState)
+    const log = this.#log.with(ctx, ref.uid)
+    switch (decision.act) {
+      case 'nothing':
+        return
+      case 'warn':
+        return log.warn('Power state is not as it should be', {
+          reason: decision.reason,
+          power_state: powerState,
+        })
+      case 'stop':
+        log.info('Guest is off although its instance is active; asking for it to be stopped', {
+          power_state: powerState,
+        })
+        return this.#deps.conductor.powerStateChanged(ctx, { instance: ref, powerState })
+      case 'force-off':
+        log.warn('Guest runs although its instance is stopped; forcing it off', { power_state: powerState })
+        return this.#deps.driver.powerOff(ctx, ref, { timeoutMs: 0 })
+    }
+  }
+
+  /** Removes guests whose instance is gone. Nova: `_cleanup_running_deleted_instances`, action reap. */
+  async #reapUnknownGuests(ctx: RequestContext): Promise<void> {
+    for (const guest of await this.#deps.driver.listInstances()) {
+      const { namespace, name, uid } = guest
+      const ref = { namespace, name, uid }
+      await this.#locks.run(uid, async () => {
+        const instance = await this.#find(ctx, ref)
+        if (instance && (instance.host === this.#options.host || !instance.host)) return
+        this.#log.with(ctx, uid).warn('Removing a guest whose instance is not on this host', { guest: name })
+        await this.#deps.driver.destroy(ctx, ref)
+        this.#deps.tracker.release(uid)
+      })
+    }
+  }
+
+  async #find(ctx: RequestContext, ref: InstanceRef): Promise<InstanceView | undefined> {
+    try {
+      return await this.#deps.conductor.instanceGet(ctx, ref)
+    } catch (error) {
+      if (error instanceof InstanceNotFound) return undefined
+      throw error
+    }
+  }
+
+  #shutdownTimeoutMs(instance: InstanceView): number {
+    const { shutdownTimeoutSeconds } = instance
+    return shutdownTimeoutSeconds === undefined
+      ? this.#options.shutdownTimeoutMs
+      : shutdownTimeoutSeconds * 1000
+  }
+
+  #secondsSince(startedAt: number): number {
+    return (this.#deps.clock.now() - startedAt) / 1000
+  }
+}

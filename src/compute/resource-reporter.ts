@@ -1,0 +1,106 @@
+import type { Clock, Timer } from '../common/clock.ts'
+import { serviceContext } from '../common/context.ts'
+import { messageOf } from '../common/errors.ts'
+import { type IdGenerator, newRequestId } from '../common/ids.ts'
+import type { Logger } from '../common/log.ts'
+import type { ConductorApi } from '../conductor/api.ts'
+import type { ComputeNodeReport } from '../conductor/rpcapi.ts'
+import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import type { ComputeDriver } from '../virt/driver.ts'
+import type { ResourceTracker } from './resource-tracker.ts'
+
+export interface ReporterOptions {
+  readonly host: string
+  readonly version: string
+  /** How often the agent says that it is alive. Nova: report_interval, 10 s. */
+  readonly reportIntervalMs: number
+  /** How often the host's resources are looked at; they are written when they changed. Nova: 60 s. */
+  readonly updateResourcesIntervalMs: number
+}
+
+/**
+ * Tells of the host: heartbeats by message, and inventory and usage through the conductor when they changed.
+ * nova.compute.manager `update_available_resource` and nova.servicegroup.
+ */
+export class ResourceReporter {
+  readonly #driver: ComputeDriver
+  readonly #tracker: ResourceTracker
+  readonly #conductor: ConductorApi
+  readonly #scheduler: SchedulerRpcApi
+  readonly #clock: Clock
+  readonly #ids: IdGenerator
+  readonly #log: Logger
+  readonly #options: ReporterOptions
+  readonly #timers: Timer[] = []
+  #last = ''
+
+  constructor(
+    deps: {
+      readonly driver: ComputeDriver
+      readonly tracker: ResourceTracker
+      readonly conductor: ConductorApi
+      readonly scheduler: SchedulerRpcApi
+      readonly clock: Clock
+      readonly ids: IdGenerator
+      readonly log: Logger
+    },
+    options: ReporterOptions,
+  ) {
+    this.#driver = deps.driver
+    this.#tracker = deps.tracker
+    this.#conductor = deps.conductor
+    this.#scheduler = deps.scheduler
+    this.#clock = deps.clock
+    this.#ids = deps.ids
+    this.#log = deps.log.named('nova.compute.resource_tracker')
+    this.#options = options
+  }
+
+  /** Reports once, then again and again. */
+  async start(): Promise<void> {
+    await this.reportResources()
+    await this.#heartbeat()
+    this.#timers.push(
+      this.#clock.every(this.#options.reportIntervalMs, () =>
+        this.#quietly('heartbeat', () => this.#heartbeat()),
+      ),
+      this.#clock.every(this.#options.updateResourcesIntervalMs, () =>
+        this.#quietly('resource report', () => this.reportResources()),
+      ),
+    )
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) timer.cancel()
+  }
+
+  /** Says what the host has and what is claimed on it, if that is news. */
+  async reportResources(): Promise<void> {
+    const { vcpus, memoryMb, diskGb, ...kind } = await this.#driver.getAvailableResource()
+    const guests = await this.#driver.listInstances()
+    const runningVms = guests.filter((guest) => guest.powerState === 'RUNNING').length
+    const { host, version } = this.#options
+    const report: ComputeNodeReport = {
+      host,
+      version,
+      ...kind,
+      inventory: { vcpus, memoryMb, diskGb },
+      usage: { ...this.#tracker.usage(), runningVms },
+    }
+    const text = JSON.stringify(report)
+    if (text === this.#last) return
+    await this.#conductor.computeNodeReport(serviceContext(newRequestId(this.#ids)), report)
+    this.#last = text
+  }
+
+  async #heartbeat(): Promise<void> {
+    const { host, version } = this.#options
+    await this.#scheduler.reportState(serviceContext(newRequestId(this.#ids)), { host, version })
+  }
+
+  #quietly(what: string, work: () => Promise<void>): void {
+    void work().catch((error: unknown) => {
+      this.#log.debug('Could not report; the next turn tries again', { what, reason: messageOf(error) })
+    })
+  }
+}

@@ -1,0 +1,108 @@
+import type { Clock } from '../common/clock.ts'
+import type { RequestContext } from '../common/context.ts'
+import { messageOf, NovaError } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import type { InstanceRef } from '../objects/build-request.ts'
+import type {
+  buildRequestGet,
+  ComputeNodeReport,
+  ConductorRpcApi,
+  InstanceUpdateArgs,
+  InstanceView,
+  powerStateChanged,
+} from './rpcapi.ts'
+import type { z } from 'zod'
+
+export interface ConductorApiOptions {
+  readonly retryDelayMs: number
+  readonly maxRetryDelayMs: number
+}
+
+/**
+ * The conductor as a compute agent uses it: what may pass by itself (no conductor there, the broker or the
+ * API server away) is waited out, so that a state change is never lost to it. Every method is safe to repeat:
+ * an update tests what it expects. nova.conductor.api.
+ */
+export class ConductorApi {
+  readonly #rpc: ConductorRpcApi
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #signal: AbortSignal
+  readonly #options: ConductorApiOptions
+  #away = false
+
+  constructor(
+    deps: {
+      readonly rpc: ConductorRpcApi
+      readonly clock: Clock
+      readonly log: Logger
+      /** Ends all waiting: the agent stops. */
+      readonly signal: AbortSignal
+    },
+    options: ConductorApiOptions,
+  ) {
+    this.#rpc = deps.rpc
+    this.#clock = deps.clock
+    this.#log = deps.log.named('nova.conductor.api')
+    this.#signal = deps.signal
+    this.#options = options
+  }
+
+  async instanceGet(ctx: RequestContext, instance: InstanceRef): Promise<InstanceView> {
+    return this.#patiently(ctx, () => this.#rpc.instanceGet(ctx, instance))
+  }
+
+  async instanceGetByHost(ctx: RequestContext, host: string): Promise<InstanceView[]> {
+    return this.#patiently(ctx, () => this.#rpc.instanceGetByHost(ctx, host))
+  }
+
+  async instanceUpdate(ctx: RequestContext, args: InstanceUpdateArgs): Promise<InstanceView> {
+    return this.#patiently(ctx, () => this.#rpc.instanceUpdate(ctx, args))
+  }
+
+  async buildRequestGet(
+    ctx: RequestContext,
+    instance: InstanceRef,
+  ): Promise<z.infer<typeof buildRequestGet.result>> {
+    return this.#patiently(ctx, () => this.#rpc.buildRequestGet(ctx, instance))
+  }
+
+  async powerStateChanged(ctx: RequestContext, args: z.infer<typeof powerStateChanged.args>): Promise<void> {
+    await this.#patiently(ctx, () => this.#rpc.powerStateChanged(ctx, args))
+  }
+
+  async computeNodeReport(ctx: RequestContext, args: ComputeNodeReport): Promise<void> {
+    await this.#patiently(ctx, () => this.#rpc.computeNodeReport(ctx, args))
+  }
+
+  async #patiently<T>(ctx: RequestContext, call: () => Promise<T>): Promise<T> {
+    let delayMs = this.#options.retryDelayMs
+    for (;;) {
+      try {
+        const result = await call()
+        this.#cameBack()
+        return result
+      } catch (error) {
+        if (!mayPass(error)) throw error
+        this.#wentAway(ctx, error)
+        await this.#clock.sleep(delayMs, this.#signal)
+        delayMs = Math.min(delayMs * 2, this.#options.maxRetryDelayMs)
+      }
+    }
+  }
+
+  /** Said once, however many calls wait. */
+  #wentAway(ctx: RequestContext, error: unknown): void {
+    if (!this.#away) this.#log.with(ctx).warn('Waiting for the conductor', { reason: messageOf(error) })
+    this.#away = true
+  }
+
+  #cameBack(): void {
+    if (this.#away) this.#log.info('The conductor answers again')
+    this.#away = false
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof NovaError && error.outcome === 'retry'
+}

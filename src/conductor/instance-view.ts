@@ -1,0 +1,22 @@
+import type { Instance } from '../apis/v1alpha1/instance.ts'
+import { refOfInstance } from '../objects/build-request.ts'
+import type { InstanceView } from './rpcapi.ts'
+
+/** What a compute agent sees of an instance. */
+export function toView(instance: Instance): InstanceView {
+  const { status, metadata } = instance
+  return {
+    ref: refOfInstance(instance),
+    vmState: status.vmState ?? 'building',
+    taskState: status.taskState,
+    powerState: status.powerState,
+    host: status.host,
+    attempt: status.attempt,
+    requestId: status.requestId,
+    flavor: status.flavor,
+    shutdownTimeoutSeconds: status.shutdownTimeoutSeconds,
+    triedHosts: status.triedHosts && [...status.triedHosts],
+    launchedAt: status.launchedAt,
+    deleting: metadata.deletionTimestamp !== undefined,
+  }
+}

@@ -1,0 +1,163 @@
+import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
+import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
+import type { ActionName } from '../apis/v1alpha1/states.ts'
+import { type Clock, toTimestamp } from '../common/clock.ts'
+import type { RequestContext } from '../common/context.ts'
+import { Forbidden } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/api-error.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { EventRecorder } from '../kube/event-recorder.ts'
+import { apiVersionOf } from '../kube/resource.ts'
+import type { ActionStore } from '../objects/action-store.ts'
+import { type BuildRequest, type InstanceRef, refOfInstance } from '../objects/build-request.ts'
+import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
+import type { InstanceStore } from '../objects/instance-store.ts'
+import { checkComputeMaySet } from './compute-rights.ts'
+import { toView } from './instance-view.ts'
+import type { ActionNote, ComputeNodeReport, InstanceUpdateArgs, InstanceView } from './rpcapi.ts'
+
+/** What an Event says when an operation succeeded. */
+const DONE: Readonly<Record<ActionName, { readonly reason: string; readonly sentence: string }>> = {
+  create: { reason: 'Launched', sentence: 'Instance is active on' },
+  start: { reason: 'Started', sentence: 'Instance was started on' },
+  stop: { reason: 'Stopped', sentence: 'Instance was shut off on' },
+  delete: { reason: 'Terminated', sentence: 'Guest was removed from' },
+}
+
+interface ConductorDeps {
+  readonly client: KubeClient
+  readonly instances: InstanceStore
+  readonly actions: ActionStore
+  readonly requests: BuildRequestResolver
+  readonly events: EventRecorder
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * The server side of the conductor's messages: reads and writes Kilonova's resources for compute agents, each
+ * only what its host has a say in. Keeps no state, so any number of conductors may run.
+ * nova.conductor.manager.
+ */
+export class ConductorManager {
+  readonly #deps: ConductorDeps
+  readonly #log: Logger
+
+  constructor(deps: ConductorDeps) {
+    this.#deps = deps
+    this.#log = deps.log.named('nova.conductor.manager')
+  }
+
+  async instanceGet(ref: InstanceRef): Promise<InstanceView> {
+    return toView(await this.#deps.instances.get(ref))
+  }
+
+  async instanceGetByHost(host: string): Promise<InstanceView[]> {
+    const instances = await this.#deps.instances.listByHost(host)
+    return instances.map(toView)
+  }
+
+  async buildRequestGet(ref: InstanceRef): Promise<BuildRequest> {
+    return this.#deps.requests.resolve(await this.#deps.instances.get(ref))
+  }
+
+  /**
+   * Changes an instance's state for the agent of the host it is bound to, if it is as the agent expects.
+   * @throws Forbidden, UnexpectedTaskStateError, UnexpectedDeletingTaskStateError, InstanceNotFound
+   */
+  async instanceUpdate(ctx: RequestContext, host: string, args: InstanceUpdateArgs): Promise<InstanceView> {
+    checkComputeMaySet(host, args.update)
+    const instance = await this.#deps.instances.get(args.instance)
+    const givesBack = args.update.host === null
+    const saved = await this.#deps.instances.save(
+      instance,
+      { ...args.update, ...(givesBack && { triedHosts: [...(instance.status.triedHosts ?? []), host] }) },
+      { ...args.expected, host },
+    )
+    this.#log.with(ctx, args.instance.uid).info('Saved instance', {
+      host,
+      vm_state: saved.status.vmState,
+      task_state: saved.status.taskState ?? null,
+      power_state: saved.status.powerState,
+    })
+    if (args.note) await this.#note(ctx, saved, host, args.note)
+    return toView(saved)
+  }
+
+  async #note(ctx: RequestContext, instance: Instance, host: string, note: ActionNote): Promise<void> {
+    const ref = refOfInstance(instance)
+    if (!note.end) {
+      await this.#deps.actions.note(ctx, ref, note.action, note.progress)
+      return
+    }
+    await this.#deps.actions.end(ctx, ref, note.action, { ...note.end, progress: note.progress })
+    const done = DONE[note.action]
+    const succeeded = note.end.result === 'Success'
+    this.#deps.events.record({
+      object: instance,
+      type: succeeded ? 'Normal' : 'Warning',
+      reason: succeeded ? done.reason : (instance.status.fault?.reason ?? 'OperationFailed'),
+      message: `${succeeded ? `${done.sentence} ${host}` : (note.end.message ?? 'failed')} (${ctx.requestId})`,
+    })
+  }
+
+  /**
+   * A guest changed its power state by itself. As in Nova, an instance whose guest shut itself down becomes
+   * stopped through an operation of its own: what the user wants is set to what the guest did.
+   */
+  async powerStateChanged(ctx: RequestContext, host: string, ref: InstanceRef): Promise<void> {
+    const instance = await this.#deps.instances.get(ref)
+    const { status, spec, metadata } = instance
+    if (status.host !== host) {
+      throw new Forbidden({ reason: `instance ${ref.uid} is on ${status.host ?? 'no host'}, not on ${host}` })
+    }
+    if (status.vmState !== 'active' || status.taskState || spec.powerState === 'Shutdown') return
+    try {
+      await this.#deps.client.mergePatch(
+        INSTANCE,
+        { namespace: ref.namespace, name: ref.name },
+        { spec: { powerState: 'Shutdown' } },
+        { resourceVersion: metadata.resourceVersion },
+      )
+      this.#log
+        .with(ctx, ref.uid)
+        .info('Guest shut itself down; asked for the instance to be stopped', { host })
+    } catch (error) {
+      // Somebody changed the instance first; the next power sync looks again.
+      if (!isConflict(error)) throw error
+    }
+  }
+
+  /** Writes what an agent reports of its host. A host that is new becomes a ComputeNode. */
+  async computeNodeReport(ctx: RequestContext, report: ComputeNodeReport): Promise<void> {
+    const { host, availabilityZone, ...facts } = report
+    const reportedAt = toTimestamp(this.#deps.clock.now())
+    const status = { ...facts, availabilityZone: availabilityZone ?? null, reportedAt, state: 'up' }
+    const write = async (): Promise<void> => {
+      await this.#deps.client.mergePatch(COMPUTE_NODE, { name: host }, { status }, { subresource: 'status' })
+    }
+    try {
+      await write()
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      await this.#register(host)
+      await write()
+      this.#log.with(ctx).info('Registered compute node', { host, ...report.inventory })
+    }
+  }
+
+  async #register(host: string): Promise<void> {
+    const node: ComputeNode = {
+      apiVersion: apiVersionOf(COMPUTE_NODE),
+      kind: COMPUTE_NODE.kind,
+      metadata: { name: host },
+      spec: { disabled: false, forcedDown: false, allocationRatios: {}, reserved: {} },
+    }
+    try {
+      await this.#deps.client.create(COMPUTE_NODE, node)
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod'
+import type { RequestContext } from '../common/context.ts'
+import { actionProgress } from '../objects/action-progress.ts'
+import { buildRequest, flavorSize, type InstanceRef, instanceRef } from '../objects/build-request.ts'
+import { expectedState, instanceUpdate, powerState, taskState, vmState } from '../objects/instance-update.ts'
+import type { RpcClient } from '../rpc/client.ts'
+import { defineMethod } from '../rpc/method.ts'
+
+/** The newest version of this API. 1.0: everything below. */
+export const CONDUCTOR_RPC_VERSION = '1.0'
+export const CONDUCTOR_TOPIC = 'conductor'
+
+/** What a compute agent sees of an instance. */
+export const instanceView = z.object({
+  ref: instanceRef,
+  vmState,
+  taskState: taskState.optional(),
+  powerState: powerState.optional(),
+  host: z.string().optional(),
+  attempt: z.int().optional(),
+  requestId: z.string().optional(),
+  flavor: flavorSize.optional(),
+  shutdownTimeoutSeconds: z.int().optional(),
+  triedHosts: z.array(z.string()).optional(),
+  launchedAt: z.string().optional(),
+  deleting: z.boolean(),
+})
+export type InstanceView = z.infer<typeof instanceView>
+
+const actionName = z.enum(['create', 'start', 'stop', 'delete'])
+
+/** What a state change means for the record of the operation it belongs to. */
+export const actionNote = z.object({
+  action: actionName,
+  progress: actionProgress,
+  /** Set when the operation has ended. */
+  end: z.object({ result: z.enum(['Success', 'Error']), message: z.string().optional() }).optional(),
+})
+export type ActionNote = z.infer<typeof actionNote>
+
+export const instanceGet = defineMethod({
+  name: 'instance_get',
+  version: '1.0',
+  args: z.object({ instance: instanceRef }),
+  result: instanceView,
+})
+
+export const instanceGetByHost = defineMethod({
+  name: 'instance_get_by_host',
+  version: '1.0',
+  args: z.object({ host: z.string() }),
+  result: z.array(instanceView),
+})
+
+export const instanceUpdateMethod = defineMethod({
+  name: 'instance_update',
+  version: '1.0',
+  args: z.object({
+    instance: instanceRef,
+    update: instanceUpdate,
+    expected: expectedState,
+    note: actionNote.optional(),
+  }),
+  result: instanceView,
+})
+export type InstanceUpdateArgs = z.infer<typeof instanceUpdateMethod.args>
+
+export const buildRequestGet = defineMethod({
+  name: 'build_request_get',
+  version: '1.0',
+  args: z.object({ instance: instanceRef }),
+  result: buildRequest,
+})
+
+export const powerStateChanged = defineMethod({
+  name: 'power_state_changed',
+  version: '1.0',
+  args: z.object({ instance: instanceRef, powerState }),
+})
+
+export const computeNodeReport = defineMethod({
+  name: 'compute_node_report',
+  version: '1.0',
+  args: z.object({
+    host: z.string(),
+    version: z.string(),
+    hypervisorType: z.string(),
+    architecture: z.string(),
+    availabilityZone: z.string().optional(),
+    inventory: z.object({ vcpus: z.int(), memoryMb: z.int(), diskGb: z.int() }),
+    usage: z.object({ vcpus: z.int(), memoryMb: z.int(), diskGb: z.int(), runningVms: z.int() }),
+  }),
+})
+export type ComputeNodeReport = z.infer<typeof computeNodeReport.args>
+
+/** The client side of the conductor's messages: each is a call. nova.conductor.rpcapi. */
+export class ConductorRpcApi {
+  readonly #rpc: RpcClient
+
+  constructor(deps: { readonly rpc: RpcClient }) {
+    this.#rpc = deps.rpc
+  }
+
+  async instanceGet(ctx: RequestContext, instance: InstanceRef): Promise<InstanceView> {
+    return this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, instanceGet, { instance })
+  }
+
+  async instanceGetByHost(ctx: RequestContext, host: string): Promise<InstanceView[]> {
+    return this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, instanceGetByHost, { host })
+  }
+
+  async instanceUpdate(ctx: RequestContext, args: InstanceUpdateArgs): Promise<InstanceView> {
+    return this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, instanceUpdateMethod, args)
+  }
+
+  async buildRequestGet(
+    ctx: RequestContext,
+    instance: InstanceRef,
+  ): Promise<z.infer<typeof buildRequestGet.result>> {
+    return this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, buildRequestGet, { instance })
+  }
+
+  async powerStateChanged(ctx: RequestContext, args: z.infer<typeof powerStateChanged.args>): Promise<void> {
+    await this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, powerStateChanged, args)
+  }
+
+  async computeNodeReport(ctx: RequestContext, args: ComputeNodeReport): Promise<void> {
+    await this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, computeNodeReport, args)
+  }
+}

@@ -1,0 +1,35 @@
+import type { RequestContext } from '../common/context.ts'
+import { whileAvailable } from '../objects/unavailable.ts'
+import type { RpcServer } from '../rpc/server.ts'
+import { hostOfSender } from './compute-rights.ts'
+import type { ConductorManager } from './manager.ts'
+import {
+  buildRequestGet,
+  computeNodeReport,
+  instanceGet,
+  instanceGetByHost,
+  instanceUpdateMethod,
+  powerStateChanged,
+} from './rpcapi.ts'
+
+/** Names the conductor's handlers to its server; an agent speaks only for its own host. */
+export function serveConductor(server: RpcServer, manager: ConductorManager): void {
+  server
+    .handle(instanceGet, async (_ctx, { instance }) => whileAvailable(() => manager.instanceGet(instance)))
+    .handle(instanceGetByHost, async (_ctx, { host }) =>
+      whileAvailable(() => manager.instanceGetByHost(host)),
+    )
+    .handle(buildRequestGet, async (_ctx, { instance }) =>
+      whileAvailable(() => manager.buildRequestGet(instance)),
+    )
+    .handle(instanceUpdateMethod, async (ctx: RequestContext, args, { sender }) => {
+      return whileAvailable(() => manager.instanceUpdate(ctx, hostOfSender(sender), args))
+    })
+    .handle(powerStateChanged, async (ctx, { instance }, { sender }) => {
+      await whileAvailable(() => manager.powerStateChanged(ctx, hostOfSender(sender), instance))
+    })
+    .handle(computeNodeReport, async (ctx, report, { sender }) => {
+      const host = hostOfSender(sender)
+      await whileAvailable(() => manager.computeNodeReport(ctx, { ...report, host }))
+    })
+}

@@ -1,0 +1,18 @@
+import type { Instance } from '../../apis/v1alpha1/instance.ts'
+import type { RequestContext } from '../../common/context.ts'
+import { requestIdOf } from '../../common/ids.ts'
+
+/** Kubernetes does not tell a controller who changed an object. */
+const UNKNOWN_USER = '-'
+
+/** The request that made the instance what its spec is now: the same whoever works on it, and however often. */
+export function requestOf(instance: Instance): RequestContext {
+  const { uid = '', generation = 1, namespace = '-' } = instance.metadata
+  return { requestId: requestIdOf(uid, generation), user: UNKNOWN_USER, project: namespace }
+}
+
+/** The request whose operation is in flight: the spec may have changed since. */
+export function requestInFlight(instance: Instance): RequestContext {
+  const { requestId } = instance.status
+  return requestId ? { ...requestOf(instance), requestId } : requestOf(instance)
+}

@@ -1,0 +1,103 @@
+import { INSTANCE_ACTION, type InstanceAction } from '../apis/v1alpha1/instance-action.ts'
+import type { ActionName, ActionResult } from '../apis/v1alpha1/states.ts'
+import { type Clock, toTimestamp } from '../common/clock.ts'
+import type { RequestContext } from '../common/context.ts'
+import { isAlreadyExists, isNotFound } from '../kube/api-error.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { apiVersionOf } from '../kube/resource.ts'
+import type { ActionProgress } from './action-progress.ts'
+import type { InstanceRef } from './build-request.ts'
+
+/** How an operation ended. */
+export interface ActionEnd {
+  readonly result: ActionResult
+  /** Why it failed, in one sentence. */
+  readonly message?: string | undefined
+  readonly progress: ActionProgress
+}
+
+const INSTANCE_LABEL = 'compute.kilonova.dev/instance'
+const REQUEST_LABEL = 'compute.kilonova.dev/request-id'
+const MAX_MESSAGE = 4096
+
+/** The name of an operation's record: the same for every try to write it. `web-stop-1f0c9a3e`. */
+export function actionRecordName(instance: string, action: ActionName, requestId: string): string {
+  return `${instance}-${action}-${requestId.replace(/^req-/, '').slice(0, 8)}`
+}
+
+/** Writes the records of operations: nova.objects.InstanceAction. */
+export class ActionStore {
+  readonly #client: KubeClient
+  readonly #clock: Clock
+
+  constructor(deps: { readonly client: KubeClient; readonly clock: Clock }) {
+    this.#client = deps.client
+    this.#clock = deps.clock
+  }
+
+  /** Records that an operation has begun. A second time changes nothing. */
+  async begin(ctx: RequestContext, instance: InstanceRef, action: ActionName): Promise<void> {
+    const record: InstanceAction = {
+      apiVersion: apiVersionOf(INSTANCE_ACTION),
+      kind: INSTANCE_ACTION.kind,
+      metadata: {
+        namespace: instance.namespace,
+        name: actionRecordName(instance.name, action, ctx.requestId),
+        labels: { [INSTANCE_LABEL]: instance.name, [REQUEST_LABEL]: ctx.requestId },
+      },
+      spec: {
+        action,
+        instance: instance.name,
+        instanceUid: instance.uid,
+        requestId: ctx.requestId,
+        user: ctx.user,
+        startTime: toTimestamp(this.#clock.now()),
+      },
+    }
+    try {
+      await this.#client.create(INSTANCE_ACTION, record)
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error
+    }
+  }
+
+  /** Records how far an operation has come, without ending it. */
+  async note(
+    ctx: RequestContext,
+    instance: InstanceRef,
+    action: ActionName,
+    progress: ActionProgress,
+  ): Promise<void> {
+    await this.#patch(ctx, instance, action, { ...progress })
+  }
+
+  /** Records how an operation ended. A record that somebody removed is not made again. */
+  async end(ctx: RequestContext, instance: InstanceRef, action: ActionName, end: ActionEnd): Promise<void> {
+    await this.#patch(ctx, instance, action, {
+      ...end.progress,
+      result: end.result,
+      message: end.message?.slice(0, MAX_MESSAGE),
+      finishTime: toTimestamp(this.#clock.now()),
+    })
+  }
+
+  // oxlint-disable-next-line max-params -- which record is three of them
+  async #patch(
+    ctx: RequestContext,
+    instance: InstanceRef,
+    action: ActionName,
+    status: Record<string, unknown>,
+  ): Promise<void> {
+    const name = actionRecordName(instance.name, action, ctx.requestId)
+    try {
+      await this.#client.mergePatch(
+        INSTANCE_ACTION,
+        { namespace: instance.namespace, name },
+        { status },
+        { subresource: 'status' },
+      )
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod'
+import type { Image } from '../apis/v1alpha1/image.ts'
+import type { Instance } from '../apis/v1alpha1/instance.ts'
+import { FlavorDiskSmallerThanMinDisk, FlavorMemoryTooSmall, BuildAbortException } from '../common/errors.ts'
+
+/** Which instance a message is about. The uid decides: names come again after a delete. */
+export const instanceRef = z.object({ namespace: z.string(), name: z.string(), uid: z.string() })
+export type InstanceRef = z.infer<typeof instanceRef>
+
+/** The size of an instance, as it was when it was asked for. */
+export const flavorSize = z.object({
+  name: z.string(),
+  vcpus: z.int().min(1),
+  /** MiB. */
+  memoryMb: z.int().min(1),
+  /** GiB. */
+  diskGb: z.int().min(0),
+})
+export type FlavorSize = z.infer<typeof flavorSize>
+
+const dataVolumeSource = z.union([
+  z.object({ http: z.object({ url: z.string() }) }),
+  z.object({ registry: z.object({ url: z.string() }) }),
+  z.object({ pvc: z.object({ namespace: z.string(), name: z.string() }) }),
+])
+
+const diskSource = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('containerDisk'), image: z.string() }),
+  z.object({ kind: z.literal('persistentVolumeClaim'), claimName: z.string() }),
+  z.object({
+    kind: z.literal('dataVolume'),
+    source: dataVolumeSource,
+    storageClassName: z.string().optional(),
+  }),
+])
+export type DiskSource = z.infer<typeof diskSource>
+
+const imageProperties = z.object({
+  hw_architecture: z.enum(['x86_64', 'aarch64', 's390x']).optional(),
+  img_hv_type: z.enum(['kvm', 'qemu']).optional(),
+  hw_vm_mode: z.enum(['hvm']).optional(),
+  hw_disk_bus: z.string().optional(),
+  hw_vif_model: z.string().optional(),
+  hw_machine_type: z.string().optional(),
+  hw_firmware_type: z.enum(['bios', 'uefi']).optional(),
+  img_config_drive: z.enum(['mandatory', 'optional']).optional(),
+  os_shutdown_timeout: z.int().min(0).optional(),
+})
+export type ImageProperties = z.infer<typeof imageProperties>
+
+/**
+ * Everything that is needed to place and build one instance: it travels with the messages, so that a change
+ * to the flavor or the image in the meantime does not reach a build under way. Nova's RequestSpec.
+ */
+export const buildRequest = z.object({
+  instance: instanceRef,
+  flavor: flavorSize,
+  image: z.object({ name: z.string(), disk: diskSource, properties: imageProperties }),
+  hostname: z.string(),
+  availabilityZone: z.string().optional(),
+  userData: z.string().optional(),
+  userDataSecret: z.string().optional(),
+})
+export type BuildRequest = z.infer<typeof buildRequest>
+
+/** The reference to an instance, for messages and logs. */
+export function refOfInstance(instance: Instance): InstanceRef {
+  const { namespace, name, uid } = instance.metadata
+  return { namespace: namespace ?? 'default', name, uid: uid ?? '' }
+}
+
+/**
+ * Checks that the flavor is enough for the image. Nova: `_validate_flavor_image_nostatus`.
+ * @throws FlavorMemoryTooSmall, FlavorDiskSmallerThanMinDisk
+ */
+export function checkFlavorFitsImage(flavor: FlavorSize, image: Image): void {
+  const { minRamMb, minDiskGb } = image.spec
+  const name = image.metadata.name
+  if (flavor.memoryMb < minRamMb) {
+    throw new FlavorMemoryTooSmall({ flavor: flavor.name, memoryMb: flavor.memoryMb, image: name, minRamMb })
+  }
+  // A flavor without a disk takes the image's own size, so there is nothing to compare.
+  if (flavor.diskGb > 0 && flavor.diskGb < minDiskGb) {
+    throw new FlavorDiskSmallerThanMinDisk({
+      flavor: flavor.name,
+      diskGb: flavor.diskGb,
+      image: name,
+      minDiskGb,
+    })
+  }
+}
+
+/** The request to build an instance of this flavor from this image. */
+export function toBuildRequest(instance: Instance, flavor: FlavorSize, image: Image): BuildRequest {
+  const { spec } = instance
+  const disk = diskSourceOf(image)
+  if (!disk) {
+    throw new BuildAbortException({
+      instance: instance.metadata.uid ?? instance.metadata.name,
+      reason: `image ${image.metadata.name} names no source for its disk`,
+    })
+  }
+  return {
+    instance: refOfInstance(instance),
+    flavor,
+    image: { name: image.metadata.name, disk, properties: imageProperties.parse(image.spec.properties) },
+    hostname: spec.hostname ?? instance.metadata.name,
+    availabilityZone: spec.availabilityZone,
+    userData: spec.userData,
+    userDataSecret: spec.userDataSecret?.name,
+  }
+}
+
+function diskSourceOf(image: Image): DiskSource | undefined {
+  const { containerDisk, persistentVolumeClaim, dataVolume } = image.spec
+  if (containerDisk) return { kind: 'containerDisk', image: containerDisk.image }
+  if (persistentVolumeClaim) {
+    return { kind: 'persistentVolumeClaim', claimName: persistentVolumeClaim.claimName }
+  }
+  if (!dataVolume) return undefined
+  return {
+    kind: 'dataVolume',
+    source: dataVolumeSource.parse(dataVolume),
+    storageClassName: dataVolume.storageClassName,
+  }
+}

@@ -1,0 +1,190 @@
+import { z } from 'zod'
+import type { Instance, InstanceStatusCondition, InstanceStatusFault } from '../apis/v1alpha1/instance.ts'
+import { apiStatus, type TaskState, type VmState } from '../apis/v1alpha1/states.ts'
+import {
+  NovaError,
+  UnexpectedDeletingTaskStateError,
+  UnexpectedTaskStateError,
+  messageOf,
+} from '../common/errors.ts'
+import { flavorSize } from './build-request.ts'
+
+export const vmState = z.enum(['building', 'active', 'stopped', 'paused', 'suspended', 'error', 'deleted'])
+export const taskState = z.enum(['scheduling', 'spawning', 'powering-off', 'powering-on', 'deleting'])
+export const powerState = z.enum(['NOSTATE', 'RUNNING', 'PAUSED', 'SHUTDOWN', 'CRASHED', 'SUSPENDED'])
+
+export const fault = z.object({
+  code: z.int(),
+  reason: z.string().optional(),
+  message: z.string(),
+  host: z.string().optional(),
+  requestId: z.string(),
+  created: z.string(),
+})
+
+export const guestAddress = z.object({
+  address: z.string(),
+  network: z.string().optional(),
+  macAddress: z.string().optional(),
+})
+
+/** A change to an instance's state. What is left out stays; `null` takes a field away. */
+export const instanceUpdate = z.object({
+  vmState: vmState.optional(),
+  taskState: taskState.nullable().optional(),
+  powerState: powerState.optional(),
+  host: z.string().nullable().optional(),
+  availabilityZone: z.string().nullable().optional(),
+  attempt: z.int().optional(),
+  triedHosts: z.array(z.string()).optional(),
+  alternates: z.array(z.string()).nullable().optional(),
+  flavor: flavorSize.optional(),
+  shutdownTimeoutSeconds: z.int().nullable().optional(),
+  addresses: z.array(guestAddress).optional(),
+  fault: fault.nullable().optional(),
+  launchedAt: z.string().optional(),
+  terminatedAt: z.string().optional(),
+  requestId: z.string().optional(),
+  observedGeneration: z.int().optional(),
+  id: z.string().optional(),
+})
+export type InstanceUpdate = z.infer<typeof instanceUpdate>
+
+/**
+ * What the instance must be for the change to be made: the compare in compare-and-swap. Nova's
+ * `Instance.save(expected_task_state=…)`, with the claim (host and attempt) beside it.
+ */
+export const expectedState = z.object({
+  vmState: z.array(vmState).optional(),
+  /** `null` stands for no task. */
+  taskState: z.array(taskState.nullable()).optional(),
+  /** `null` stands for no host. */
+  host: z.string().nullable().optional(),
+  attempt: z.int().optional(),
+  requestId: z.string().optional(),
+})
+export type ExpectedState = z.infer<typeof expectedState>
+
+/**
+ * Checks what a change expects.
+ * @throws UnexpectedDeletingTaskStateError when it is not so because the instance is being deleted
+ * @throws UnexpectedTaskStateError when it is not so otherwise
+ */
+export function checkExpected(instance: Instance, expected: ExpectedState): void {
+  const { status, metadata } = instance
+  const actual = {
+    vmState: status.vmState,
+    taskState: status.taskState ?? null,
+    host: status.host ?? null,
+    attempt: status.attempt ?? 0,
+    requestId: status.requestId,
+  }
+  const wrong = [
+    mismatch('vm_state', expected.vmState, actual.vmState),
+    mismatch('task_state', expected.taskState, actual.taskState),
+    mismatch('host', expected.host === undefined ? undefined : [expected.host], actual.host),
+    mismatch('attempt', expected.attempt === undefined ? undefined : [expected.attempt], actual.attempt),
+    mismatch(
+      'request',
+      expected.requestId === undefined ? undefined : [expected.requestId],
+      actual.requestId,
+    ),
+  ].find((one) => one !== undefined)
+  if (!wrong) return
+  const details = { instance: metadata.uid ?? metadata.name, ...wrong }
+  if (actual.taskState === 'deleting' || metadata.deletionTimestamp) {
+    throw new UnexpectedDeletingTaskStateError(details)
+  }
+  throw new UnexpectedTaskStateError(details)
+}
+
+function mismatch<T>(
+  attr: string,
+  allowed: readonly T[] | undefined,
+  actual: T | undefined,
+): { expected: string; actual: string } | undefined {
+  if (!allowed || allowed.some((one) => one === actual)) return undefined
+  return {
+    expected: `${attr} ${allowed.map(String).join(' or ')}`,
+    actual: `${attr} ${String(actual ?? null)}`,
+  }
+}
+
+/** The merge patch of `status` that carries out a change: the API's word and the conditions follow from the states. */
+export function toStatusPatch(
+  instance: Instance,
+  update: InstanceUpdate,
+  now: string,
+): Record<string, unknown> {
+  const { status, metadata } = instance
+  const vm: VmState = update.vmState ?? status.vmState ?? 'building'
+  const task = update.taskState === undefined ? status.taskState : (update.taskState ?? undefined)
+  return {
+    // A status that only its default filled is not stored yet: write what a first read has shown.
+    vmState: vm,
+    powerState: status.powerState ?? 'NOSTATE',
+    ...(status.taskState !== undefined && { taskState: status.taskState }),
+    id: metadata.uid,
+    ...update,
+    status: apiStatus(vm),
+    ...conditionsOf(instance, readyCondition(vm, task, faultMessage(instance, update)), now),
+  }
+}
+
+function faultMessage({ status }: Instance, { fault: change }: InstanceUpdate): string | undefined {
+  return change === undefined ? status.fault?.message : change?.message
+}
+
+/** The conditions, where they change. */
+function conditionsOf(
+  { status }: Instance,
+  ready: Omit<InstanceStatusCondition, 'lastTransitionTime'>,
+  now: string,
+): Pick<Instance['status'], 'conditions'> {
+  const held = status.conditions?.find((one) => one.type === 'Ready')
+  if (held?.status === ready.status && held.reason === ready.reason) return {}
+  const lastTransitionTime = held?.status === ready.status ? held.lastTransitionTime : now
+  return { conditions: [{ ...ready, lastTransitionTime }] }
+}
+
+/** Whether the instance runs and nothing is being done to it: for `kubectl wait --for=condition=Ready`. */
+function readyCondition(
+  vm: VmState,
+  task: TaskState | undefined,
+  fault: string | undefined,
+): Omit<InstanceStatusCondition, 'lastTransitionTime'> {
+  const ready = vm === 'active' && task === undefined
+  const words: Readonly<Record<VmState, string>> = {
+    building: 'Building',
+    active: 'Active',
+    stopped: 'Stopped',
+    paused: 'Paused',
+    suspended: 'Suspended',
+    error: 'Error',
+    deleted: 'Deleted',
+  }
+  return {
+    type: 'Ready',
+    status: ready ? 'True' : 'False',
+    reason: ready || task === undefined || vm === 'building' ? words[vm] : 'TaskInProgress',
+    message: vm === 'error' && fault ? fault : task ? `task ${task} in progress` : '',
+  }
+}
+
+/** Longest message a fault holds. */
+const MAX_FAULT_LENGTH = 4096
+
+/** The record of why an operation failed. nova.objects.InstanceFault. */
+export function toFault(
+  error: unknown,
+  about: { readonly requestId: string; readonly host?: string | undefined; readonly now: string },
+): InstanceStatusFault {
+  return {
+    code: error instanceof NovaError ? error.code : 500,
+    reason: error instanceof Error ? error.name : 'Error',
+    message: messageOf(error).slice(0, MAX_FAULT_LENGTH),
+    ...(about.host !== undefined && { host: about.host }),
+    requestId: about.requestId,
+    created: about.now,
+  }
+}

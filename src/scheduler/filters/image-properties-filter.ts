@@ -1,0 +1,22 @@
+import type { BuildRequest } from '../../objects/build-request.ts'
+import type { HostState } from '../host-state.ts'
+import { type HostFilter, PASS, type Verdict, reject } from './filter.ts'
+
+/**
+ * Takes out hosts that cannot run the image: architecture, hypervisor type. The one VM mode an image may ask
+ * for, hvm, is offered by every host.
+ */
+export class ImagePropertiesFilter implements HostFilter {
+  readonly name = 'ImagePropertiesFilter'
+
+  check(host: HostState, request: BuildRequest): Verdict {
+    const { hw_architecture, img_hv_type } = request.image.properties
+    if (hw_architecture && host.architecture && hw_architecture !== host.architecture) {
+      return reject(`architecture is ${host.architecture}, the image needs ${hw_architecture}`)
+    }
+    if (img_hv_type && host.hypervisorType && img_hv_type !== host.hypervisorType) {
+      return reject(`hypervisor is ${host.hypervisorType}, the image needs ${img_hv_type}`)
+    }
+    return PASS
+  }
+}

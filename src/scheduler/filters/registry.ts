@@ -1,0 +1,21 @@
+import { AvailabilityZoneFilter } from './availability-zone-filter.ts'
+import { ComputeFilter } from './compute-filter.ts'
+import type { HostFilter } from './filter.ts'
+import { ImagePropertiesFilter } from './image-properties-filter.ts'
+import { ResourceFilter } from './resource-filter.ts'
+
+/** Every filter by its name. A new one is a file beside this and a line here. */
+export const FILTERS: Readonly<Record<string, () => HostFilter>> = {
+  AvailabilityZoneFilter: () => new AvailabilityZoneFilter(),
+  ComputeFilter: () => new ComputeFilter(),
+  ImagePropertiesFilter: () => new ImagePropertiesFilter(),
+  ResourceFilter: () => new ResourceFilter(),
+}
+
+/** The filters that run, in order: the cheapest and most telling first. */
+export const DEFAULT_FILTERS: readonly string[] = [
+  'ComputeFilter',
+  'AvailabilityZoneFilter',
+  'ImagePropertiesFilter',
+  'ResourceFilter',
+]

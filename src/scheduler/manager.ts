@@ -1,0 +1,233 @@
+import type { Instance } from '../apis/v1alpha1/instance.ts'
+import { type Clock, toTimestamp } from '../common/clock.ts'
+import type { RequestContext } from '../common/context.ts'
+import {
+  InstanceNotFound,
+  MaxRetriesExceeded,
+  NoValidHost,
+  type NovaError,
+  UnexpectedDeletingTaskStateError,
+  UnexpectedTaskStateError,
+} from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import type { ComputeRpcApi } from '../compute/rpcapi.ts'
+import type { EventRecorder } from '../kube/event-recorder.ts'
+import type { Informer } from '../kube/informer.ts'
+import { type ActionProgress, type Placement, StepRecorder } from '../objects/action-progress.ts'
+import type { ActionStore } from '../objects/action-store.ts'
+import type { BuildRequest } from '../objects/build-request.ts'
+import type { InstanceStore } from '../objects/instance-store.ts'
+import { toFault } from '../objects/instance-update.ts'
+import type { HostManager } from './host-manager.ts'
+import { type Amounts, capacityOf, DEFAULT_ZONE, type HostState, NOTHING } from './host-state.ts'
+import type { BuildInstancesArgs } from './rpcapi.ts'
+import { type Policy, type Selection, explainNoValidHost, selectDestination } from './select-destination.ts'
+
+export interface SchedulerOptions {
+  /** Hosts a build is sent to at most. Nova: [scheduler]max_attempts, 3. */
+  readonly maxAttempts: number
+}
+
+interface SchedulerDeps {
+  readonly hosts: HostManager
+  readonly instances: InstanceStore
+  readonly cache: Informer<Instance>
+  readonly actions: ActionStore
+  readonly events: EventRecorder
+  readonly computeRpc: ComputeRpcApi
+  readonly policy: Policy
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** A step of the create action, under Nova's name for it. */
+const STEP = 'scheduler_select_destinations'
+
+/** The server side of the scheduler's messages. nova.scheduler.manager, with the conductor's part of a build. */
+export class SchedulerManager {
+  readonly #deps: SchedulerDeps
+  readonly #log: Logger
+  readonly #options: SchedulerOptions
+
+  constructor(deps: SchedulerDeps, options: SchedulerOptions) {
+    this.#deps = deps
+    this.#log = deps.log.named('nova.scheduler.manager')
+    this.#options = options
+  }
+
+  /**
+   * Finds a host, binds the instance to it and has it built there. Safe to receive twice: an instance that is
+   * bound already is sent to its host again.
+   */
+  async buildInstances(ctx: RequestContext, { request, progress }: BuildInstancesArgs): Promise<void> {
+    const log = this.#log.with(ctx, request.instance.uid)
+    try {
+      const instance = await this.#read(request)
+      const { host, attempt = 0 } = instance.status
+      if (host) {
+        log.info('Instance is bound already; sending it to its host again', { host, attempt })
+        const limits = this.#limitsOf(host)
+        await this.#deps.computeRpc.buildAndRunInstance(ctx, host, { request, attempt, limits, progress })
+        return
+      }
+      await this.#place(ctx, instance, request, progress)
+    } catch (error) {
+      if (!isPreempted(error)) throw error
+      log.info('Stopped scheduling the instance: something else came first', { reason: error.message })
+    }
+  }
+
+  #limitsOf(host: string): Amounts {
+    const state = this.#deps.hosts.snapshot().find((one) => one.host === host)
+    return state ? capacityOf(state) : NOTHING
+  }
+
+  /** From the cache where it is there; a message can be faster than the watch. */
+  async #read(request: BuildRequest): Promise<Instance> {
+    const { namespace, name, uid } = request.instance
+    const cached = this.#deps.cache.store.get(`${namespace}/${name}`)
+    return cached?.metadata.uid === uid ? cached : this.#deps.instances.get(request.instance)
+  }
+
+  // oxlint-disable-next-line max-params -- one build: who asks, the instance, what to build, what was done
+  async #place(
+    ctx: RequestContext,
+    instance: Instance,
+    request: BuildRequest,
+    progress: ActionProgress,
+  ): Promise<void> {
+    const { attempt = 0, triedHosts = [], alternates = [] } = instance.status
+    const step = new StepRecorder(this.#deps.clock, { name: STEP, host: 'nova-scheduler' }, progress)
+    const log = this.#log.with(ctx, request.instance.uid)
+    if (attempt >= this.#options.maxAttempts) {
+      const error = exhausted(triedHosts, progress)
+      await this.#fail(ctx, instance, error, step.failed(error))
+      return
+    }
+
+    // From the decision to the claim nothing may come in between: no await.
+    const selection = selectDestination(this.#deps.hosts.snapshot(), request, this.#deps.policy, {
+      ignoreHosts: triedHosts,
+      preferHosts: alternates,
+      maxAlternates: Math.max(0, this.#options.maxAttempts - attempt - 1),
+    })
+    const { host, placement } = selection
+    if (!host) {
+      const error = noHostError(triedHosts, placement, progress)
+      await this.#fail(ctx, instance, error, { ...step.failed(error), placement })
+      return
+    }
+    this.#deps.hosts.claim(request.instance.uid, host.host, request.flavor)
+    log.info('Selected host', {
+      host: host.host,
+      attempt: attempt + 1,
+      considered: placement.considered,
+      passed: passedOf(placement),
+      weights: placement.weighed.map((one) => `${one.host}:${one.weight}`).join(','),
+    })
+    try {
+      await this.#bind(ctx, instance, request, selection, host)
+    } finally {
+      this.#deps.hosts.settle(request.instance.uid)
+    }
+    log.info('Bound instance to host', { host: host.host })
+    await this.#deps.computeRpc.buildAndRunInstance(ctx, host.host, {
+      request,
+      attempt: attempt + 1,
+      limits: capacityOf(host),
+      progress: { ...step.succeeded(), placement },
+    })
+    this.#deps.events.record({
+      object: instance,
+      type: 'Normal',
+      reason: 'Scheduled',
+      message: `Bound to ${host.host}, the best of ${passedOf(placement)} that passed, of ${placement.considered} considered (${ctx.requestId})`,
+    })
+  }
+
+  // oxlint-disable-next-line max-params -- a binding is just these
+  async #bind(
+    ctx: RequestContext,
+    instance: Instance,
+    request: BuildRequest,
+    selection: Selection,
+    host: HostState,
+  ): Promise<Instance> {
+    return this.#deps.instances.save(
+      instance,
+      {
+        host: host.host,
+        availabilityZone: host.availabilityZone === DEFAULT_ZONE ? null : host.availabilityZone,
+        attempt: (instance.status.attempt ?? 0) + 1,
+        alternates: [...selection.alternates],
+        flavor: request.flavor,
+        shutdownTimeoutSeconds: request.image.properties.os_shutdown_timeout ?? null,
+        requestId: ctx.requestId,
+        observedGeneration: instance.metadata.generation,
+      },
+      { vmState: ['building'], taskState: ['scheduling'], host: null, attempt: instance.status.attempt ?? 0 },
+    )
+  }
+
+  // oxlint-disable-next-line max-params -- the end of an operation is just these
+  async #fail(
+    ctx: RequestContext,
+    instance: Instance,
+    error: NovaError,
+    progress: ActionProgress,
+  ): Promise<void> {
+    const { uid = '', namespace = '', name } = instance.metadata
+    this.#log.with(ctx, uid).warn('Could not schedule the instance', { reason: error.message })
+    const now = toTimestamp(this.#deps.clock.now())
+    await this.#deps.instances.save(
+      instance,
+      {
+        vmState: 'error',
+        taskState: null,
+        requestId: ctx.requestId,
+        observedGeneration: instance.metadata.generation,
+        alternates: null,
+        fault: toFault(error, { requestId: ctx.requestId, now }),
+      },
+      { vmState: ['building'], taskState: ['scheduling'], host: null },
+    )
+    const end = { result: 'Error', message: error.message, progress } as const
+    await this.#deps.actions.end(ctx, { uid, namespace, name }, 'create', end)
+    this.#deps.events.record({
+      object: instance,
+      type: 'Warning',
+      reason: error.name,
+      message: `${error.message} (${ctx.requestId})`,
+    })
+  }
+}
+
+function noHostError(
+  triedHosts: readonly string[],
+  placement: Placement,
+  progress: ActionProgress,
+): NovaError {
+  const reason = explainNoValidHost(placement)
+  return triedHosts.length === 0 ? new NoValidHost({ reason }) : exhausted(triedHosts, progress, reason)
+}
+
+/** Every host that may be tried was tried. */
+function exhausted(triedHosts: readonly string[], progress: ActionProgress, why?: string): NovaError {
+  const last = progress.events.findLast((event) => event.result === 'Error')?.details ?? 'unknown'
+  const reason = why ? `${last}; no other host is valid: ${why}` : last
+  return new MaxRetriesExceeded({ attempts: triedHosts.length, hosts: [...triedHosts], reason })
+}
+
+/** How many hosts passed every filter. */
+function passedOf(placement: Placement): number {
+  return placement.considered - placement.filters.reduce((sum, filter) => sum + filter.removed, 0)
+}
+
+/** Somebody changed or deleted the instance first: the operation ends quietly, theirs goes on. */
+function isPreempted(error: unknown): error is Error {
+  return (
+    error instanceof UnexpectedTaskStateError ||
+    error instanceof UnexpectedDeletingTaskStateError ||
+    error instanceof InstanceNotFound
+  )
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod'
+import type { RequestContext } from '../common/context.ts'
+import { actionProgress } from '../objects/action-progress.ts'
+import { buildRequest } from '../objects/build-request.ts'
+import type { RpcClient } from '../rpc/client.ts'
+import { defineMethod } from '../rpc/method.ts'
+
+/** The newest version of this API. 1.0: build_instances, report_state. */
+export const SCHEDULER_RPC_VERSION = '1.0'
+export const SCHEDULER_TOPIC = 'scheduler'
+
+export const buildInstances = defineMethod({
+  name: 'build_instances',
+  version: '1.0',
+  args: z.object({ request: buildRequest, progress: actionProgress }),
+})
+export type BuildInstancesArgs = z.infer<typeof buildInstances.args>
+
+export const reportState = defineMethod({
+  name: 'report_state',
+  version: '1.0',
+  args: z.object({ host: z.string(), version: z.string() }),
+})
+
+/** The client side of the scheduler's messages: nova.scheduler.rpcapi and the conductor's build_instances. */
+export class SchedulerRpcApi {
+  readonly #rpc: RpcClient
+
+  constructor(deps: { readonly rpc: RpcClient }) {
+    this.#rpc = deps.rpc
+  }
+
+  /** Asks for a host for an instance that has none, and for it to be built there. */
+  async buildInstances(ctx: RequestContext, args: BuildInstancesArgs): Promise<void> {
+    await this.#rpc.cast(ctx, { topic: SCHEDULER_TOPIC }, buildInstances, args)
+  }
+
+  /** A compute agent's heartbeat. Nova: the service record's report_count. */
+  async reportState(ctx: RequestContext, args: z.infer<typeof reportState.args>): Promise<void> {
+    await this.#rpc.fanout(ctx, SCHEDULER_TOPIC, reportState, args)
+  }
+}

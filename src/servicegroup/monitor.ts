@@ -1,0 +1,116 @@
+import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
+import { type Clock, type Timer, toTimestamp } from '../common/clock.ts'
+import { messageOf } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import { isConflict, isNotFound } from '../kube/api-error.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { Informer } from '../kube/informer.ts'
+
+export interface MonitorOptions {
+  /** How long an agent may be silent before it counts as down. Nova: service_down_time, 60 s. */
+  readonly serviceDownAfterMs: number
+  /** How often silence is looked for. */
+  readonly checkIntervalMs: number
+}
+
+/**
+ * Knows which compute agents are alive, from their heartbeats, and shows it in the ComputeNodes: a write only
+ * when an agent goes down or comes back. nova.servicegroup.
+ */
+export class ServiceMonitor {
+  readonly #client: KubeClient
+  readonly #nodes: Informer<ComputeNode>
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #options: MonitorOptions
+  readonly #lastSeen = new Map<string, number>()
+  #startedAt = 0
+  #timer: Timer | undefined
+
+  constructor(
+    deps: {
+      readonly client: KubeClient
+      readonly nodes: Informer<ComputeNode>
+      readonly clock: Clock
+      readonly log: Logger
+    },
+    options: MonitorOptions,
+  ) {
+    this.#client = deps.client
+    this.#nodes = deps.nodes
+    this.#clock = deps.clock
+    this.#log = deps.log.named('nova.servicegroup')
+    this.#options = options
+  }
+
+  /** Agents that were up count as heard of now: a new monitor gives each the time to report. */
+  start(): void {
+    this.#startedAt = this.#clock.now()
+    this.#lastSeen.clear()
+    this.#timer = this.#clock.every(this.#options.checkIntervalMs, () => this.#check())
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+  }
+
+  /** A heartbeat came. */
+  seen(host: string): void {
+    this.#lastSeen.set(host, this.#clock.now())
+    const node = this.#nodes.store.get(host)
+    if (node?.status?.state === 'down' && !node.spec.forcedDown)
+      this.#show(node, 'up', 'the agent reports again')
+  }
+
+  /** Whether the agent of a host reports. */
+  isUp(host: string): boolean {
+    const now = this.#clock.now()
+    const seen = this.#lastSeen.get(host)
+    if (seen !== undefined) return now - seen <= this.#options.serviceDownAfterMs
+    const wasUp = this.#nodes.store.get(host)?.status?.state === 'up'
+    return wasUp && now - this.#startedAt <= this.#options.serviceDownAfterMs
+  }
+
+  #check(): void {
+    for (const node of this.#nodes.store.list()) {
+      if (node.status?.state !== 'up') continue
+      const name = node.metadata.name
+      if (node.spec.forcedDown) this.#show(node, 'down', 'forced down')
+      else if (!this.isUp(name)) {
+        this.#show(node, 'down', `no heartbeat for ${this.#options.serviceDownAfterMs / 1000} s`)
+      }
+    }
+  }
+
+  #show(node: ComputeNode, state: 'up' | 'down', reason: string): void {
+    void this.#write(node, state, reason).catch((error: unknown) => {
+      // The next heartbeat or check tries again.
+      this.#log.warn('Could not record the state of a compute node', {
+        host: node.metadata.name,
+        state,
+        error: messageOf(error),
+      })
+    })
+  }
+
+  async #write(node: ComputeNode, state: 'up' | 'down', stateReason: string): Promise<void> {
+    const { name, resourceVersion } = node.metadata
+    const stateChangedAt = toTimestamp(this.#clock.now())
+    try {
+      const written = await this.#client.mergePatch(
+        COMPUTE_NODE,
+        { name },
+        { status: { state, stateReason, stateChangedAt } },
+        { subresource: 'status', resourceVersion },
+      )
+      this.#nodes.observe(written)
+      this.#log.info(state === 'up' ? 'Compute node is up' : 'Compute node is down', {
+        host: name,
+        reason: stateReason,
+      })
+    } catch (error) {
+      // Somebody wrote first: what they wrote comes by the watch, and the next check looks at it.
+      if (!isConflict(error) && !isNotFound(error)) throw error
+    }
+  }
+}
