@@ -14,6 +14,7 @@ const DUPLICATE_WINDOW_MS = 60_000
 const MAX_ACK_PENDING = 50_000
 const STREAM_NOT_FOUND = 10059
 const ALREADY_IN_USE = 10058
+const CONSUMER_DIFFERS = 10148
 
 /** How subjects, streams and consumers are called on the broker, and what they are like. */
 export class NatsNames {
@@ -97,15 +98,21 @@ export class NatsNames {
 
   /** Makes the durable consumer, or brings an older one to these settings. */
   async ensureConsumer(session: NatsSession, store: StoreName, consumer: ConsumerSettings): Promise<void> {
-    await session.jsm.consumers.add(this.stream(store), {
-      durable_name: consumer.durable,
+    const stream = this.stream(store)
+    const settings = {
       filter_subject: consumer.subject,
-      ack_policy: AckPolicy.Explicit,
       ack_wait: nanos(consumer.ackWaitMs),
       // We count, because a message that reached JetStream's limit stays in the stream for ever.
       max_deliver: -1,
       max_ack_pending: MAX_ACK_PENDING,
-    })
+    }
+    try {
+      const identity = { durable_name: consumer.durable, ack_policy: AckPolicy.Explicit }
+      await session.jsm.consumers.add(stream, { ...identity, ...settings })
+    } catch (error) {
+      if (!isApiError(error, CONSUMER_DIFFERS)) throw error
+      await session.jsm.consumers.update(stream, consumer.durable, settings)
+    }
   }
 }
 
