@@ -1,0 +1,156 @@
+import type { Clock } from '../../common/clock.ts'
+import type { RequestContext } from '../../common/context.ts'
+import { InstancePowerOnFailure, KubernetesUnavailable, messageOf } from '../../common/errors.ts'
+import type { Logger } from '../../common/log.ts'
+import { ApiError } from '../../kube/api-error.ts'
+import type {
+  ComputeDriver,
+  GuestInfo,
+  GuestRef,
+  GuestSpec,
+  HostResources,
+  LifecycleEvent,
+  PowerOffOptions,
+  SpawnOptions,
+} from '../driver.ts'
+import { LifecycleListeners } from '../lifecycle-listeners.ts'
+import { awaitKubeVirt } from './await-kubevirt.ts'
+import { BuildWatch } from './build-watch.ts'
+import { GuestRequests, type KubeVirtClient } from './guest-requests.ts'
+import { GuestWatch } from './guest-watch.ts'
+import { Launch } from './launch.ts'
+import { hostResourcesOf } from './node-resources.ts'
+import { DEFAULT_OPTIONS, type KubeVirtDriverOptions } from './options.ts'
+import { addressesOf, isFinal, isStartPending, powerStateOf } from './power-state.ts'
+import { Removal } from './removal.ts'
+import { NODE } from './resources.ts'
+import { Shutdown } from './shutdown.ts'
+
+/**
+ * Drives KubeVirt on one node: a guest is a VirtualMachine of the instance's name, owned by its uid and pinned
+ * to the node. A launch costs two writes (the VM, its start), a stop, a start and a delete one each.
+ */
+export class KubeVirtDriver implements ComputeDriver {
+  readonly #client: KubeVirtClient
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #options: Required<KubeVirtDriverOptions>
+  readonly #requests: GuestRequests
+  readonly #watch: GuestWatch
+  readonly #listeners = new LifecycleListeners()
+  #architecture: string | undefined
+
+  constructor(
+    deps: { readonly client: KubeVirtClient; readonly clock: Clock; readonly log: Logger },
+    options: KubeVirtDriverOptions,
+  ) {
+    const { client, clock } = deps
+    this.#client = client
+    this.#clock = clock
+    this.#log = deps.log.named('nova.virt.kubevirt.driver')
+    this.#options = { ...DEFAULT_OPTIONS, ...options }
+    this.#requests = new GuestRequests({ client, clock })
+    this.#watch = new GuestWatch(
+      { client, clock, log: this.#log },
+      { host: options.host, onLifecycleEvent: (event) => this.#listeners.emit(event) },
+    )
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    await awaitKubeVirt({ client: this.#client, clock: this.#clock, log: this.#log }, signal)
+    await this.#watch.start(signal)
+  }
+
+  async stop(): Promise<void> {
+    await this.#watch.stop()
+  }
+
+  async getAvailableResource(): Promise<HostResources> {
+    const node = this.#client.get(NODE, { name: this.#options.host })
+    const resources = hostResourcesOf(await node.catch(toUnavailable))
+    this.#architecture = resources.architecture
+    return resources
+  }
+
+  async listInstances(): Promise<readonly GuestInfo[]> {
+    return this.#watch.guests().map((guest) => this.#infoOf(guest))
+  }
+
+  async getInfo(guest: GuestRef): Promise<GuestInfo> {
+    return this.#infoOf(guest)
+  }
+
+  async spawn(ctx: RequestContext, guest: GuestSpec, options: SpawnOptions = {}): Promise<GuestInfo> {
+    const { signal } = options
+    const { host, forceTimeoutMs, terminationGracePeriodSeconds } = this.#options
+    const log = this.#log.with(ctx, guest.uid)
+    const startMs = this.#clock.now()
+    signal?.throwIfAborted()
+    const architecture = this.#architecture ?? (await this.getAvailableResource()).architecture
+    const placement = { host, architecture, requestId: ctx.requestId, terminationGracePeriodSeconds }
+    const launch = new Launch({ requests: this.#requests, watch: this.#watch }, guest, placement)
+    await launch.run(log, { signal, removalTimeoutMs: forceTimeoutMs })
+    const failure = await this.#buildWatch(guest).outcome(options)
+    if (failure) throw launch.errorOf(failure)
+    const info = this.#infoOf(guest)
+    const addresses = info.addresses.map(({ address }) => address)
+    log.info('Guest is running', { addresses, afterMs: this.#clock.now() - startMs })
+    return info
+  }
+
+  async powerOff(ctx: RequestContext, guest: GuestRef, options: PowerOffOptions): Promise<void> {
+    const deps = { requests: this.#requests, watch: this.#watch, clock: this.#clock }
+    const log = this.#log.with(ctx, guest.uid)
+    await new Shutdown(deps, guest).run(log, options, this.#options.forceTimeoutMs)
+  }
+
+  async powerOn(ctx: RequestContext, guest: GuestRef, options: SpawnOptions = {}): Promise<GuestInfo> {
+    const startMs = this.#clock.now()
+    options.signal?.throwIfAborted()
+    const { vm, vmi } = this.#watch.find(guest)
+    if (!vm) throw this.#powerOnFailure(guest, 'it has no VirtualMachine on this host')
+    const isUp = vmi !== undefined && !isFinal(vmi) && vmi.metadata.deletionTimestamp === undefined
+    try {
+      if (!isUp && !isStartPending({ vm, vmi })) {
+        this.#watch.observe(await this.#requests.start(guest, vmi))
+      }
+    } catch (error) {
+      throw error instanceof ApiError ? this.#powerOnFailure(guest, messageOf(error), error) : error
+    }
+    const failure = await this.#buildWatch(guest, isUp ? undefined : vmi?.metadata.uid).outcome(options)
+    if (failure) throw this.#powerOnFailure(guest, failure.reason)
+    const facts = { afterMs: this.#clock.now() - startMs }
+    if (!isUp) this.#log.with(ctx, guest.uid).info('Started the guest', facts)
+    return this.#infoOf(guest)
+  }
+
+  async destroy(ctx: RequestContext, guest: GuestRef): Promise<void> {
+    const deps = { requests: this.#requests, watch: this.#watch }
+    const removal = new Removal(deps, this.#options.host, guest)
+    await removal.run(this.#log.with(ctx, guest.uid), this.#options).catch(toUnavailable)
+  }
+
+  onLifecycleEvent(listener: (event: LifecycleEvent) => void): () => void {
+    return this.#listeners.add(listener)
+  }
+
+  #infoOf({ namespace, name, uid }: GuestRef): GuestInfo {
+    const machine = this.#watch.find({ namespace, name, uid })
+    return { namespace, name, uid, powerState: powerStateOf(machine), addresses: addressesOf(machine) }
+  }
+
+  #buildWatch(guest: GuestRef, earlierVmiUid?: string): BuildWatch {
+    return new BuildWatch({ watch: this.#watch, clock: this.#clock }, this.#options, guest, earlierVmiUid)
+  }
+
+  #powerOnFailure(guest: GuestRef, reason: string, cause?: unknown): InstancePowerOnFailure {
+    return new InstancePowerOnFailure({ instance: guest.uid, reason }, { cause })
+  }
+}
+
+/** To be used as `catch`: what Kubernetes said, as an error of ours. */
+function toUnavailable(error: unknown): never {
+  throw error instanceof ApiError
+    ? new KubernetesUnavailable({ reason: error.message }, { cause: error })
+    : error
+}

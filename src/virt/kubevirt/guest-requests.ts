@@ -1,0 +1,162 @@
+import type { Clock } from '../../common/clock.ts'
+import { ApiError, isAlreadyExists, isConflict, isNotFound, isRetryable } from '../../kube/api-error.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import type { GuestRef } from '../driver.ts'
+import {
+  SECRET,
+  type Secret,
+  type StateChangeRequest,
+  VIRTUAL_MACHINE,
+  type VirtualMachine,
+  type VirtualMachineInstance,
+} from './resources.ts'
+
+/** KubeClient speaks of objects; KubeVirt's own API has requests that are none. */
+export interface RawRequests {
+  request(method: 'PUT', path: string, body: string): Promise<unknown>
+}
+
+export type KubeVirtClient = KubeClient & Partial<RawRequests>
+
+/** No write passes while virt-api's webhooks are away, during an upgrade of it for instance: worth a wait. */
+const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 8_000] as const
+
+/**
+ * What we ask of KubeVirt: one request each, sent again for a while when the API is in trouble. A repeat does
+ * no harm: a second create finds the name taken, by us.
+ */
+export class GuestRequests {
+  readonly #client: KubeVirtClient
+  readonly #clock: Clock
+
+  constructor(deps: { readonly client: KubeVirtClient; readonly clock: Clock }) {
+    this.#client = deps.client
+    this.#clock = deps.clock
+  }
+
+  /** The VM of that name as it is now, whoever's it is. */
+  async get(guest: GuestRef): Promise<VirtualMachine | undefined> {
+    return orUndefined(
+      isNotFound,
+      this.#retry(() => this.#client.get(VIRTUAL_MACHINE, refOf(guest))),
+    )
+  }
+
+  /** Undefined when the name is taken. */
+  async create(vm: VirtualMachine): Promise<VirtualMachine | undefined> {
+    return orUndefined(
+      isAlreadyExists,
+      this.#retry(() => this.#client.create(VIRTUAL_MACHINE, vm)),
+    )
+  }
+
+  /** Its name holds the instance's uid, so one that is there is the same. */
+  async createSecret(secret: Secret): Promise<void> {
+    await orUndefined(
+      isAlreadyExists,
+      this.#retry(() => this.#client.create(SECRET, secret)),
+    )
+  }
+
+  async deleteSecret(namespace: string, name: string): Promise<void> {
+    await orUndefined(
+      isNotFound,
+      this.#retry(() => this.#client.delete(SECRET, { namespace, name })),
+    )
+  }
+
+  /** Starts the guest; what is left of an earlier run is stopped first, or KubeVirt would not look at the start. */
+  async start(guest: GuestRef, left?: VirtualMachineInstance): Promise<VirtualMachine> {
+    const stop = left ? [stopOf(left)] : []
+    return this.#request(guest, [...stop, { action: 'Start' }])
+  }
+
+  /** Asks the guest to shut down. The uid makes sure that a later run is not meant. Undefined: no such VM. */
+  async stop(guest: GuestRef, vmi: VirtualMachineInstance): Promise<VirtualMachine | undefined> {
+    return orUndefined(isNotFound, this.#request(guest, [stopOf(vmi)]))
+  }
+
+  /** Takes back a start that KubeVirt has not acted on. Undefined: it changed meanwhile, look again. */
+  async cancelStart(guest: GuestRef, vm: VirtualMachine): Promise<VirtualMachine | undefined> {
+    return orUndefined(isConflict, this.#request(guest, [], vm.metadata.resourceVersion))
+  }
+
+  /**
+   * Pulls the plug. Only KubeVirt's API may do that (nobody else may change a running guest's grace period).
+   * That the guest is off or gone already is no error.
+   */
+  async forceStop(guest: GuestRef): Promise<void> {
+    const { namespace, name } = guest
+    const path = `/apis/subresources.kubevirt.io/v1/namespaces/${namespace}/virtualmachines/${name}/stop`
+    try {
+      await this.#retry(() => this.#raw('PUT', path, { gracePeriod: 0 }))
+    } catch (error) {
+      // A NotFound that names no VM means that the API itself is not there.
+      const isGone = isNotFound(error) && error.details?.name === name
+      const isOff = error instanceof ApiError && error.code === 409
+      if (!isGone && !isOff) throw error
+    }
+  }
+
+  /**
+   * Removes this very VM. Where it has disks of its own, it stays until they are gone: the next attempt's
+   * disks bear the same names.
+   */
+  async delete(guest: GuestRef, vm: VirtualMachine): Promise<void> {
+    const hasDisks = (vm.spec.dataVolumeTemplates ?? []).length > 0
+    const options = {
+      uid: vm.metadata.uid,
+      propagationPolicy: hasDisks ? 'Foreground' : 'Background',
+    } as const
+    const deletion = this.#retry(() => this.#client.delete(VIRTUAL_MACHINE, refOf(guest), options))
+    await orUndefined((error) => isNotFound(error) || isConflict(error), deletion)
+  }
+
+  /** A merge patch: a VM made a moment ago has no status yet to which a JSON patch could add. */
+  async #request(
+    guest: GuestRef,
+    stateChangeRequests: readonly StateChangeRequest[],
+    resourceVersion?: string,
+  ): Promise<VirtualMachine> {
+    const patch = { status: { stateChangeRequests } }
+    const options = { subresource: 'status', resourceVersion } as const
+    return this.#retry(() => this.#client.mergePatch(VIRTUAL_MACHINE, refOf(guest), patch, options))
+  }
+
+  async #raw(method: 'PUT', path: string, body: object): Promise<unknown> {
+    if (!this.#client.request) throw new Error('this client cannot ask the API of subresources.kubevirt.io')
+    return this.#client.request(method, path, JSON.stringify(body))
+  }
+
+  async #retry<T>(send: () => Promise<T>): Promise<T> {
+    for (const delayMs of RETRY_DELAYS_MS) {
+      try {
+        return await send()
+      } catch (error) {
+        if (!isRetryable(error)) throw error
+      }
+      await this.#clock.sleep(delayMs)
+    }
+    return send()
+  }
+}
+
+function refOf({ namespace, name }: GuestRef): { readonly namespace: string; readonly name: string } {
+  return { namespace, name }
+}
+
+function stopOf(vmi: VirtualMachineInstance): StateChangeRequest {
+  return { action: 'Stop', uid: vmi.metadata.uid ?? '' }
+}
+
+async function orUndefined<T>(
+  isExpected: (error: unknown) => boolean,
+  work: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (isExpected(error)) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,65 @@
+import type { GuestAddress, PowerState } from '../driver.ts'
+import { conditionOf, trueCondition, type VirtualMachine, type VirtualMachineInstance } from './resources.ts'
+
+/** A guest's two objects, as they are known now. */
+export interface Machine {
+  readonly vm?: VirtualMachine | undefined
+  readonly vmi?: VirtualMachineInstance | undefined
+}
+
+/** The guest has ended; KubeVirt may keep the object. */
+export function isFinal(vmi: VirtualMachineInstance): boolean {
+  return vmi.status?.phase === 'Succeeded' || vmi.status?.phase === 'Failed'
+}
+
+/** KubeVirt was asked to start the guest and has not made it yet. */
+export function isStartPending({ vm, vmi }: Machine): boolean {
+  if (vmi && !isFinal(vmi)) return false
+  return vm?.status?.stateChangeRequests?.some(({ action }) => action === 'Start') ?? false
+}
+
+/** It got as far as running, whatever became of it. */
+export function hasRun(vmi: VirtualMachineInstance): boolean {
+  return vmi.status?.phaseTransitionTimestamps?.some(({ phase }) => phase === 'Running') ?? false
+}
+
+/**
+ * A guest's power state in Nova's words. `printableStatus` is not used: it says `Stopped` for a crash, and
+ * `Running` for a guest on a dead node.
+ */
+export function powerStateOf(machine: Machine): PowerState {
+  const { vm, vmi } = machine
+  if (!vm && !vmi) return 'NOSTATE'
+  if (isStartPending(machine)) return 'NOSTATE'
+  if (!vmi) return 'SHUTDOWN'
+  switch (vmi.status?.phase) {
+    case 'Running':
+      return stateOfRunning(vmi)
+    case 'Succeeded':
+      return 'SHUTDOWN'
+    case 'Failed':
+      // A guest that is killed when its grace is over ends as Failed too; then we wanted it off.
+      return vmi.metadata.deletionTimestamp === undefined ? 'CRASHED' : 'SHUTDOWN'
+    default:
+      return 'NOSTATE'
+  }
+}
+
+function stateOfRunning(vmi: VirtualMachineInstance): PowerState {
+  // The node does not report: nobody knows.
+  if (conditionOf(vmi, 'Ready', 'False')?.reason === 'NodeNotReady') return 'NOSTATE'
+  return trueCondition(vmi, 'Paused') ? 'PAUSED' : 'RUNNING'
+}
+
+/** Where a guest that runs can be reached. */
+export function addressesOf({ vmi }: Machine): readonly GuestAddress[] {
+  if (vmi?.status?.phase !== 'Running') return []
+  return (vmi.status.interfaces ?? []).flatMap(({ name, mac, ipAddress, ipAddresses }) => {
+    const addresses = ipAddresses?.length ? ipAddresses : ipAddress ? [ipAddress] : []
+    return addresses.map((address) => ({
+      address,
+      ...(name !== undefined && { network: name }),
+      ...(mac !== undefined && { macAddress: mac }),
+    }))
+  })
+}

@@ -1,0 +1,182 @@
+import { BuildAbortException } from '../../common/errors.ts'
+import type { OwnerReference } from '../../kube/resource.ts'
+import type { GuestSpec } from '../driver.ts'
+import { HOST_LABEL, hostLabelValue, INSTANCE_UID_LABEL, REQUEST_ID_ANNOTATION } from './ownership.ts'
+import { diskBusOf, firmwareOf, interfaceModelOf, machineOf, toKubeArchitecture } from './properties.ts'
+import type { CloudInit, DataVolumeTemplate, Secret, VirtualMachine, Volume } from './resources.ts'
+
+/** Where and for which request a guest is made. */
+export interface Placement {
+  readonly host: string
+  /** The host's architecture in Nova's words: what an image is taken for that names none. */
+  readonly architecture: string
+  readonly requestId: string
+  /**
+   * How long KubeVirt lets a guest that was asked to shut down go on. The agent counts its own timeout and
+   * then forces the guest off, so this is only what comes after an agent that never came back.
+   */
+  readonly terminationGracePeriodSeconds: number
+}
+
+const ROOT = 'root'
+const CLOUD_INIT = 'cloud-init'
+const NETWORK = 'default'
+
+/** The VirtualMachine that a guest is on this host. Pure; throws BuildAbortException for what KubeVirt cannot do. */
+export function toVirtualMachine(guest: GuestSpec, placement: Placement): VirtualMachine {
+  const labels = {
+    'app.kubernetes.io/managed-by': 'kilonova',
+    [INSTANCE_UID_LABEL]: guest.uid,
+    [HOST_LABEL]: hostLabelValue(placement.host),
+  }
+  const annotations = { [REQUEST_ID_ANNOTATION]: placement.requestId }
+  const dataVolume = dataVolumeOf(guest)
+  return {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachine',
+    metadata: {
+      namespace: guest.namespace,
+      name: guest.name,
+      labels,
+      annotations,
+      ownerReferences: [ownerReferenceTo(guest)],
+    },
+    spec: {
+      // The guest is started and stopped by request alone: one that shuts itself down stays off, as in Nova.
+      runStrategy: 'Manual',
+      ...(dataVolume && { dataVolumeTemplates: [dataVolume] }),
+      template: { metadata: { labels, annotations }, spec: machineSpecOf(guest, placement) },
+    },
+  }
+}
+
+function machineSpecOf(guest: GuestSpec, placement: Placement): VirtualMachine['spec']['template']['spec'] {
+  const architecture = guest.properties.hw_architecture ?? placement.architecture
+  const bus = diskBusOf(guest)
+  const model = interfaceModelOf(guest)
+  return {
+    architecture: toKubeArchitecture(architecture),
+    hostname: guest.hostname,
+    // A drain then asks us to move the guest, instead of KubeVirt doing so behind the scheduler's back.
+    evictionStrategy: 'External',
+    terminationGracePeriodSeconds: placement.terminationGracePeriodSeconds,
+    affinity: pinnedTo(placement.host),
+    domain: {
+      // Nova's default topology; KubeVirt can add sockets, and only sockets, to a running guest.
+      cpu: { sockets: guest.vcpus, cores: 1, threads: 1 },
+      memory: { guest: `${guest.memoryMb}Mi` },
+      machine: { type: machineOf(guest, architecture) },
+      firmware: { uuid: guest.uid, serial: guest.uid, ...firmwareOf(guest) },
+      devices: {
+        disks: [
+          { name: ROOT, disk: { bus }, bootOrder: 1 },
+          { name: CLOUD_INIT, disk: { bus } },
+        ],
+        interfaces: [{ name: NETWORK, ...(model !== undefined && { model }), masquerade: {} }],
+      },
+    },
+    networks: [{ name: NETWORK, pod: {} }],
+    volumes: [rootVolumeOf(guest), cloudInitVolumeOf(guest)],
+  }
+}
+
+/**
+ * By the node's name as a field, and not by the label kubernetes.io/hostname, which need not be the name. The
+ * launcher Pod still goes through kube-scheduler, which knows of taints, ports and volumes that we do not.
+ */
+function pinnedTo(host: string): NonNullable<VirtualMachine['spec']['template']['spec']['affinity']> {
+  const isHost = { key: 'metadata.name', operator: 'In', values: [host] } as const
+  return {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [isHost] }] },
+    },
+  }
+}
+
+function ownerReferenceTo(guest: GuestSpec): OwnerReference {
+  return {
+    apiVersion: 'compute.kilonova.dev/v1alpha1',
+    kind: 'Instance',
+    name: guest.name,
+    uid: guest.uid,
+    controller: true,
+    blockOwnerDeletion: false,
+  }
+}
+
+function rootVolumeOf(guest: GuestSpec): Volume {
+  const { disk } = guest
+  switch (disk.kind) {
+    case 'containerDisk':
+      return { name: ROOT, containerDisk: { image: disk.image } }
+    case 'persistentVolumeClaim':
+      return { name: ROOT, persistentVolumeClaim: { claimName: disk.claimName } }
+    case 'dataVolume':
+      return { name: ROOT, dataVolume: { name: dataVolumeNameOf(guest) } }
+  }
+}
+
+function dataVolumeOf(guest: GuestSpec): DataVolumeTemplate | undefined {
+  const { disk, diskGb } = guest
+  if (disk.kind !== 'dataVolume') return undefined
+  if (diskGb === 0 && !('pvc' in disk.source)) {
+    const reason = 'a disk that is imported needs a flavor that says its size'
+    throw new BuildAbortException({ instance: guest.uid, reason })
+  }
+  return {
+    metadata: { name: dataVolumeNameOf(guest) },
+    spec: {
+      source: disk.source,
+      storage: {
+        ...(disk.storageClassName !== undefined && { storageClassName: disk.storageClassName }),
+        ...(diskGb > 0 && { resources: { requests: { storage: `${diskGb}Gi` } } }),
+      },
+    },
+  }
+}
+
+/** With a part of the uid: the disk of a deleted namesake may still be going away. */
+function dataVolumeNameOf(guest: GuestSpec): string {
+  return `${guest.name}-root-${guest.uid.slice(0, 8)}`
+}
+
+function cloudInitVolumeOf(guest: GuestSpec): Volume {
+  const source = cloudInitOf(guest)
+  return guest.properties.img_config_drive === 'mandatory'
+    ? { name: CLOUD_INIT, cloudInitConfigDrive: source }
+    : { name: CLOUD_INIT, cloudInitNoCloud: source }
+}
+
+/** Without user data an empty document: the guest still learns its name and id, as from Nova's metadata. */
+function cloudInitOf(guest: GuestSpec): CloudInit {
+  const secret =
+    guest.userDataSecret ?? (guest.userData === undefined ? undefined : userDataSecretNameOf(guest))
+  return secret === undefined ? { userData: '#cloud-config\n' } : { secretRef: { name: secret } }
+}
+
+/** The Secret we keep an instance's user data in. The uid makes it ours. */
+export function userDataSecretNameOf(guest: Pick<GuestSpec, 'uid'>): string {
+  return `kilonova-user-data-${guest.uid}`
+}
+
+/**
+ * The Secret with the user data, when the instance carries it itself: KubeVirt takes no more than 2048 bytes in
+ * the VM. It belongs to the instance and not to the VM, because it must be there first and because a VM of the
+ * next attempt may want it while the garbage collector clears away after the last one.
+ */
+export function toUserDataSecret(guest: GuestSpec): Secret | undefined {
+  if (guest.userData === undefined || guest.userDataSecret !== undefined) return undefined
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      namespace: guest.namespace,
+      name: userDataSecretNameOf(guest),
+      labels: { 'app.kubernetes.io/managed-by': 'kilonova', [INSTANCE_UID_LABEL]: guest.uid },
+      ownerReferences: [ownerReferenceTo(guest)],
+    },
+    type: 'Opaque',
+    immutable: true,
+    data: { userdata: guest.userData },
+  }
+}
