@@ -1,6 +1,11 @@
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import { jetstream } from '@nats-io/jetstream'
-import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node'
+import {
+  connect,
+  createInbox,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
@@ -17,6 +22,8 @@ export interface NatsSession {
   readonly nc: NatsConnection
   readonly js: JetStreamClient
   readonly jsm: JetStreamManager
+  /** A subject for answers, within what this client may subscribe to. */
+  newInbox(): string
 }
 
 const DIAL_TIMEOUT_MS = 5000
@@ -43,6 +50,8 @@ export class NatsLink {
   readonly #attached = new Set<(session: NatsSession) => void>()
   #session: NatsSession | undefined
   #started = false
+  /** When a lost broker was found again. */
+  #backSince = Number.NEGATIVE_INFINITY
   #saidWaiting = false
 
   constructor(deps: { readonly clock: Clock; readonly log: Logger }, options: NatsServerOptions) {
@@ -59,6 +68,11 @@ export class NatsLink {
   /** The live connection, if there is one. */
   get session(): NatsSession | undefined {
     return this.#session
+  }
+
+  /** Whether a lost broker was found again so lately that others may still be looking for it. */
+  isJustBack(): boolean {
+    return this.#clock.now() - this.#backSince < 2 * LAST_RETRY_MS
   }
 
   /** Begins to connect, if it has not begun yet. */
@@ -98,17 +112,20 @@ export class NatsLink {
   }
 
   async #keep(): Promise<void> {
+    let lost = false
     while (!this.closed.aborted) {
       const nc = await this.#dial()
       if (!nc) return
+      if (lost) this.#backSince = this.#clock.now()
       const js = jetstream(nc, { timeout: JETSTREAM_TIMEOUT_MS })
       const jsm = await js.jetstreamManager(false)
-      this.#session = { nc, js, jsm }
+      this.#session = { nc, js, jsm, newInbox: () => createInbox(this.#options.inboxPrefix) }
       this.#log.info('Connected to the message broker', { server: nc.getServer() })
       for (const setUp of this.#attached) this.#setUp(this.#session, setUp)
       this.status.set('connected')
       const reason = await nc.closed()
       this.#session = undefined
+      lost = true
       this.status.set('disconnected')
       if (this.closed.aborted) return
       this.#saidWaiting = true

@@ -1,5 +1,4 @@
 import { type Msg, nanos, type Subscription as NatsSubscription } from '@nats-io/transport-node'
-import { createInbox } from '@nats-io/transport-node'
 import type { Clock, Timer } from '../common/clock.ts'
 import type { NatsSession } from './nats-link.ts'
 
@@ -50,7 +49,7 @@ export class NatsPull {
     this.#clock = deps.clock
     this.#options = options
     this.#handlers = handlers
-    this.#inbox = createInbox()
+    this.#inbox = deps.session.newInbox()
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.durable}`
     this.#lastHeard = deps.clock.now()
     this.#subscription = deps.session.nc.subscribe(this.#inbox, {

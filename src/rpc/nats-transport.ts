@@ -1,13 +1,13 @@
 import { type Msg, RequestError, type SubscriptionOptions, TimeoutError } from '@nats-io/transport-node'
-import { InvalidArgumentError } from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { MessageDeliveryFailure } from './errors.ts'
 import { NatsConsumer } from './nats-consumer.ts'
-import { NatsLink, type NatsServerOptions, type NatsSession } from './nats-link.ts'
+import { NatsLink, type NatsServerOptions } from './nats-link.ts'
 import { fromNats, toNatsHeaders } from './nats-message.ts'
 import { NatsNames, type StoreName } from './nats-names.ts'
+import { NatsPublisher } from './nats-publisher.ts'
 import { Running } from './running.ts'
 import type { Target } from './target.ts'
 import type {
@@ -36,16 +36,7 @@ export interface NatsTransportOptions extends NatsServerOptions {
   readonly heartbeatMs?: number
 }
 
-interface Envelope {
-  readonly subject: string
-  readonly message: Message
-  readonly id: string
-  readonly about: Target
-}
-
-const PUBLISH_TIMEOUT_MS = 5000
-const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 1000
+const JUST_BACK_RETRY_MS = 50
 
 /** Messaging over NATS: casts and dead letters through JetStream work queues, calls and fanouts plain. */
 export class NatsTransport implements Transport {
@@ -53,6 +44,7 @@ export class NatsTransport implements Transport {
   readonly #log: Logger
   readonly #link: NatsLink
   readonly #names: NatsNames
+  readonly #publisher: NatsPublisher
   readonly #ackWaitMs: number
   readonly #publishDeadlineMs: number
   readonly #roundTripTimeoutMs: number
@@ -74,6 +66,12 @@ export class NatsTransport implements Transport {
     this.#log = deps.log.named('nova.rpc.nats')
     this.#link = new NatsLink({ clock: deps.clock, log: this.#log }, server)
     this.#names = new NatsNames({ prefix: prefix ?? 'kilonova', replicas: replicas ?? 1 })
+    this.#publisher = new NatsPublisher({
+      link: this.#link,
+      names: this.#names,
+      clock: this.#clock,
+      log: this.#log,
+    })
     this.#ackWaitMs = ackWaitMs ?? 30_000
     this.#publishDeadlineMs = publishDeadlineMs ?? 30_000
     this.#roundTripTimeoutMs = roundTripTimeoutMs ?? 5000
@@ -100,11 +98,14 @@ export class NatsTransport implements Transport {
   }
 
   async publishCast(target: Target, message: Message, id: string): Promise<void> {
-    await this.#store('casts', { subject: this.#names.cast(target), message, id, about: target })
+    const parcel = { store: 'casts', subject: this.#names.cast(target), message, id, about: target } as const
+    await this.#publisher.store(parcel, this.#publishDeadlineMs)
   }
 
   async publishDeadLetter(topic: string, message: Message, id: string): Promise<void> {
-    await this.#store('dead', { subject: this.#names.deadLetter(topic), message, id, about: { topic } })
+    const subject = this.#names.deadLetter(topic)
+    const parcel = { store: 'dead', subject, message, id, about: { topic } } as const
+    await this.#publisher.store(parcel, this.#publishDeadlineMs)
   }
 
   async consumeCasts(target: Target, options: ConsumeOptions, handler: CastHandler): Promise<Subscription> {
@@ -118,15 +119,25 @@ export class NatsTransport implements Transport {
   }
 
   async request(target: Target, message: Message, timeoutMs: number): Promise<RequestOutcome> {
+    const deadline = this.#clock.now() + timeoutMs
+    for (;;) {
+      const outcome = await this.#requestOnce(target, message, deadline)
+      const leftMs = deadline - this.#clock.now()
+      if (outcome.kind !== 'no-responders' || !this.#link.isJustBack() || leftMs <= JUST_BACK_RETRY_MS) {
+        return outcome
+      }
+      // The broker was away, and the server may be on its way back to it as we were.
+      await this.#clock.sleep(JUST_BACK_RETRY_MS)
+    }
+  }
+
+  async #requestOnce(target: Target, message: Message, deadline: number): Promise<RequestOutcome> {
     const subject = this.#names.call(target)
-    const start = this.#clock.now()
-    const { nc } = await this.#session(target, timeoutMs)
-    const timeout = Math.max(1, timeoutMs - (this.#clock.now() - start))
+    const { nc } = await this.#publisher.session(target, deadline - this.#clock.now())
+    const timeout = Math.max(1, deadline - this.#clock.now())
+    const headers = toNatsHeaders(message.headers)
     try {
-      const reply = await nc.request(subject, message.body, {
-        timeout,
-        headers: toNatsHeaders(message.headers),
-      })
+      const reply = await nc.request(subject, message.body, { timeout, headers })
       return { kind: 'message', message: fromNats(reply) }
     } catch (error) {
       if (error instanceof TimeoutError) return { kind: 'timeout' }
@@ -150,7 +161,7 @@ export class NatsTransport implements Transport {
 
   async publishFanout(topic: string, message: Message): Promise<void> {
     const subject = this.#names.fanout(topic)
-    const { nc } = await this.#session({ topic }, this.#publishDeadlineMs)
+    const { nc } = await this.#publisher.session({ topic }, this.#publishDeadlineMs)
     try {
       nc.publish(subject, message.body, { headers: toNatsHeaders(message.headers) })
     } catch (error) {
@@ -162,66 +173,8 @@ export class NatsTransport implements Transport {
     return this.#subscribe(this.#names.fanout(topic), {}, (msg) => handler(fromNats(msg)))
   }
 
-  /** Through the very stream that casts go through: stored, acknowledged, and taken out again. */
   async roundTrip(): Promise<number> {
-    const start = this.#clock.now()
-    const session = await this.#session({ topic: 'health' }, this.#roundTripTimeoutMs)
-    const store = (): Promise<{ seq: number }> =>
-      session.js.publish(this.#names.health, '', { timeout: this.#roundTripTimeoutMs })
-    const stored = await store().catch(async (error: unknown) => {
-      if (!isNoStream(error)) throw error
-      await this.#names.ensureStream(session, 'casts')
-      return store()
-    })
-    await session.jsm.streams.deleteMessage(this.#names.stream('casts'), stored.seq, false)
-    return this.#clock.now() - start
-  }
-
-  async #session(about: Target, timeoutMs: number): Promise<NatsSession> {
-    const session = await this.#link.sessionWithin(timeoutMs)
-    if (session) return session
-    const reason = this.#link.closed.aborted
-      ? 'the transport is closed'
-      : `no message broker for ${timeoutMs} ms`
-    throw new MessageDeliveryFailure({ ...about, reason })
-  }
-
-  /**
-   * Publishes until the stream has it. Every try has the same id, so that one whose ack was lost is not stored
-   * twice.
-   */
-  async #store(store: StoreName, envelope: Envelope): Promise<void> {
-    const { subject, message, id, about } = envelope
-    const deadline = this.#clock.now() + this.#publishDeadlineMs
-    let delayMs = FIRST_RETRY_MS
-    for (;;) {
-      const leftMs = Math.max(1, deadline - this.#clock.now())
-      const session = await this.#session(about, leftMs)
-      try {
-        const timeout = Math.min(leftMs, PUBLISH_TIMEOUT_MS)
-        const headers = toNatsHeaders(message.headers)
-        await session.js.publish(subject, message.body, { msgID: id, headers, timeout })
-        return
-      } catch (error) {
-        const final = error instanceof InvalidArgumentError || this.#clock.now() + delayMs >= deadline
-        if (final || this.#link.closed.aborted) {
-          throw new MessageDeliveryFailure({ ...about, reason: messageOf(error) }, { cause: error })
-        }
-        this.#log.debug('Publishing again', { subject, reason: messageOf(error) })
-        if (isNoStream(error)) await this.#makeStream(session, store)
-        await this.#clock.sleep(delayMs, this.#link.closed).catch(() => undefined)
-        delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)
-      }
-    }
-  }
-
-  async #makeStream(session: NatsSession, store: StoreName): Promise<void> {
-    try {
-      await this.#names.ensureStream(session, store)
-    } catch (error) {
-      // JetStream is not up yet, or the connection went: publishing again shows which.
-      this.#log.debug('Could not make a stream', { store, reason: messageOf(error) })
-    }
+    return this.#publisher.roundTrip(this.#roundTripTimeoutMs)
   }
 
   async #consume(
@@ -261,8 +214,8 @@ export class NatsTransport implements Transport {
       })
       drain = () => subscription.drain()
     })
-    const session = await this.#session({ topic: subject }, this.#publishDeadlineMs)
-    await session.nc.flush().catch(() => undefined)
+    await this.connect()
+    await this.#link.session?.nc.flush().catch(() => undefined)
     return {
       stop: async () => {
         detach()
@@ -271,9 +224,4 @@ export class NatsTransport implements Transport {
       },
     }
   }
-}
-
-/** Nobody listens on the subject: no stream has it, or JetStream is not there (yet). */
-function isNoStream(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders()
 }

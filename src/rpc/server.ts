@@ -195,11 +195,7 @@ export class RpcServer {
     const log = this.#log.with(letter.ctx)
     try {
       const body = encodeDeadLetter(letter)
-      await this.#transport.publishDeadLetter(
-        letter.topic,
-        { headers: message.headers, body },
-        this.#ids.uuid(),
-      )
+      await this.#transport.publishDeadLetter(letter.topic, { headers: {}, body }, this.#ids.uuid())
     } catch (cause) {
       // Never terminate what has no dead letter: it comes again, and is given up again.
       log.warn('Could not write a dead letter; will try again', {

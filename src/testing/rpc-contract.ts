@@ -703,6 +703,22 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
         await eventually(() => world.stored()).toBe(1) // the one for the host that is not there
       })
 
+      it('may restart: a call right after it finds its server', async () => {
+        await makeServer()
+          .handle(ADD, async (_ctx, { a, b }) => ({ sum: a + b }))
+          .start()
+        const transport = open()
+        const client = makeClient({}, transport)
+        await transport.connect()
+
+        await world.stopBroker()
+        await eventually(() => transport.status).toBe('disconnected')
+        const call = client.call(CTX, ALL, ADD, { a: 1, b: 2 })
+        await world.startBroker()
+
+        expect(await call).toEqual({ sum: 3 })
+      })
+
       it('may lose its store: what is sent from then on is worked on', async () => {
         const worker = holding()
         await makeServer({ maxConcurrent: 2 }).handle(WORK, worker.handler).start()
