@@ -1,0 +1,116 @@
+import { INSTANCE } from '../apis/v1alpha1/instance.ts'
+import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
+import { ComputeApi } from '../compute/api.ts'
+import { ComputeRpcApi } from '../compute/rpcapi.ts'
+import { TaskSender } from '../compute/task-sender.ts'
+import type { ApiSettings } from '../conf/api.ts'
+import { InstanceController } from '../controllers/instance/controller.ts'
+import { Create } from '../controllers/instance/create.ts'
+import { Delete } from '../controllers/instance/delete.ts'
+import { Power } from '../controllers/instance/power.ts'
+import { TaskWatch } from '../controllers/instance/task-watch.ts'
+import { ActionExpiry } from '../controllers/instance-action/expiry.ts'
+import { EventRecorder } from '../kube/event-recorder.ts'
+import { Informer } from '../kube/informer.ts'
+import { ActionStore } from '../objects/action-store.ts'
+import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
+import { InstanceStore } from '../objects/instance-store.ts'
+import { RpcClient } from '../rpc/client.ts'
+import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import { Leadership } from './leadership.ts'
+import type { Service, ServiceDeps } from './service.ts'
+
+/** nova-api: turns what users ask of Instances into operations. The leader works; the others watch and wait. */
+export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly identity: string }): Service {
+  const { client, clock, log, transport } = deps
+  const instances = new Informer({ client, clock, log }, { type: INSTANCE })
+  const actions = new Informer({ client, clock, log }, { type: INSTANCE_ACTION })
+  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') }, { sender: 'nova-api' })
+  const events = new EventRecorder(deps, { component: 'nova-api', instance: settings.identity })
+  const instanceStore = new InstanceStore({ client, clock, observe: (one) => instances.observe(one) })
+  const actionStore = new ActionStore(deps)
+  const sender = new TaskSender({
+    requests: new BuildRequestResolver({ client }),
+    scheduler: new SchedulerRpcApi({ rpc }),
+    compute: new ComputeRpcApi({ rpc }),
+  })
+
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    const api = new ComputeApi({
+      client,
+      cache: instances,
+      instances: instanceStore,
+      actions: actionStore,
+      events,
+      sender,
+      clock,
+      log,
+    })
+    const tasks = new TaskWatch({ api, sender, clock, log }, taskWatchOptions(settings))
+    const duties = [
+      new Create({ api, tasks }),
+      new Delete({ api, actions: actionStore, tasks }),
+      tasks,
+      new Power({ api, tasks }),
+    ]
+    const controller = new InstanceController(
+      { instances, api, tasks, duties, clock, log },
+      { concurrency: settings.apiConcurrency },
+    )
+    const expiry = new ActionExpiry(
+      { client, actions, clock, log },
+      { keepFinishedMs: settings.keepFinishedActions },
+    )
+    controller.start()
+    expiry.start()
+    await untilAborted(signal)
+    await Promise.all([controller.stop(), expiry.stop()])
+  }
+
+  const leadership = new Leadership(deps, {
+    lease: 'kilonova-api',
+    namespace: settings.leaseNamespace,
+    identity: settings.identity,
+  })
+  const stopping = new AbortController()
+  return {
+    name: 'nova-api',
+    checks: [
+      { name: 'kubernetes', isReady: () => instances.isHealthy() && actions.isHealthy() },
+      { name: 'messaging', isReady: () => transport.status === 'connected' },
+    ],
+    start: async () => {
+      instances.start()
+      actions.start()
+      await transport.connect(stopping.signal)
+      await Promise.all([instances.synced(stopping.signal), actions.synced(stopping.signal)])
+      leadership.start(lead)
+      log.named('nova.service').info('Started nova-api')
+    },
+    stop: async () => {
+      stopping.abort(new Error('nova-api was stopped'))
+      await leadership.stop()
+      await events.flush()
+      await Promise.all([instances.stop(), actions.stop()])
+    },
+  }
+}
+
+function taskWatchOptions(settings: ApiSettings): ConstructorParameters<typeof TaskWatch>[1] {
+  return {
+    redriveAfterMs: settings.redriveAfter,
+    taskTimeoutMs: {
+      scheduling: settings.schedulingTimeout,
+      spawning: settings.spawningTimeout,
+      'powering-off': settings.powerOffTimeout,
+      'powering-on': settings.powerOnTimeout,
+      deleting: settings.deleteTimeout,
+    },
+  }
+}
+
+/** Resolves when the signal is aborted. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

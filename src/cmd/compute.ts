@@ -1,0 +1,113 @@
+import type { Timer } from '../common/clock.ts'
+import { serviceContext } from '../common/context.ts'
+import { messageOf } from '../common/errors.ts'
+import { newRequestId } from '../common/ids.ts'
+import { ComputeManager } from '../compute/manager.ts'
+import { ResourceReporter } from '../compute/resource-reporter.ts'
+import { ResourceTracker } from '../compute/resource-tracker.ts'
+import { COMPUTE_RPC_VERSION, COMPUTE_TOPIC } from '../compute/rpcapi.ts'
+import { serveCompute } from '../compute/service.ts'
+import { ConductorApi } from '../conductor/api.ts'
+import { computeSender } from '../conductor/compute-rights.ts'
+import { ConductorRpcApi } from '../conductor/rpcapi.ts'
+import type { ComputeSettings } from '../conf/compute.ts'
+import { RpcClient } from '../rpc/client.ts'
+import { RpcServer } from '../rpc/server.ts'
+import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import type { ComputeDriver } from '../virt/driver.ts'
+import { type Service, type ServiceDeps, VERSION } from './service.ts'
+
+const CONDUCTOR_RETRY = { retryDelayMs: 200, maxRetryDelayMs: 10_000 }
+
+/**
+ * A message that may pass is tried for about a quarter of an hour (1, 2, 4, … 30 s between tries) before it is
+ * given up: long enough for an API server or a KubeVirt that is being upgraded.
+ */
+const MAX_DELIVERIES = 32
+
+/** nova-compute: the agent of one host. It uses the Kubernetes API for its hypervisor alone. */
+export function buildCompute(
+  deps: Omit<ServiceDeps, 'client'> & { readonly driver: ComputeDriver },
+  settings: ComputeSettings,
+): Service {
+  const { clock, ids, log, transport, driver } = deps
+  const { host } = settings
+  const stopping = new AbortController()
+  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') }, { sender: computeSender(host) })
+  const conductor = new ConductorApi(
+    { rpc: new ConductorRpcApi({ rpc }), clock, log, signal: stopping.signal },
+    CONDUCTOR_RETRY,
+  )
+  const scheduler = new SchedulerRpcApi({ rpc })
+  const tracker = new ResourceTracker({ host })
+  const manager = new ComputeManager(
+    { driver, conductor, scheduler, tracker, clock, ids, log },
+    {
+      host,
+      shutdownTimeoutMs: settings.shutdownTimeout,
+      maxConcurrentBuilds: settings.maxConcurrentBuilds,
+    },
+  )
+  const reporter = new ResourceReporter(
+    { driver, tracker, conductor, scheduler, clock, ids, log },
+    {
+      host,
+      version: VERSION,
+      reportIntervalMs: settings.reportInterval,
+      updateResourcesIntervalMs: settings.updateResourcesInterval,
+    },
+  )
+  const server = new RpcServer(deps, {
+    target: { topic: COMPUTE_TOPIC, host },
+    version: COMPUTE_RPC_VERSION,
+    calls: false,
+    fanouts: false,
+    maxConcurrent: settings.computeConcurrency,
+    maxDeliveries: MAX_DELIVERIES,
+  })
+  serveCompute(server, manager)
+
+  const ownContext = (): ReturnType<typeof serviceContext> => serviceContext(newRequestId(ids))
+  const quietly = (what: string, work: Promise<void>): void => {
+    void work.catch((error: unknown) => {
+      if (stopping.signal.aborted) return
+      log.named('nova.compute.manager').warn(`Could not ${what}`, { host, reason: messageOf(error) })
+    })
+  }
+  let syncTimer: Timer | undefined
+  let unsubscribe: (() => void) | undefined
+  let isUp = false
+  return {
+    name: `nova-compute-${host}`,
+    checks: [
+      { name: 'messaging', isReady: () => transport.status === 'connected' },
+      { name: 'hypervisor', isReady: () => isUp },
+    ],
+    start: async () => {
+      await transport.connect(stopping.signal)
+      await driver.start(stopping.signal)
+      await manager.initHost(ownContext())
+      unsubscribe = driver.onLifecycleEvent((event) => {
+        quietly('follow a change of power state', manager.handleLifecycleEvent(event))
+      })
+      await server.start()
+      await reporter.start()
+      isUp = true
+      quietly('compare power states', manager.syncPowerStates(ownContext()))
+      syncTimer = clock.every(settings.syncPowerStateInterval, () => {
+        quietly('compare power states', manager.syncPowerStates(ownContext()))
+      })
+      log.named('nova.service').info('Started nova-compute', { host })
+    },
+    stop: async () => {
+      isUp = false
+      reporter.stop()
+      syncTimer?.cancel()
+      unsubscribe?.()
+      // What waits for the conductor is let go first, so that its message is handed back and not waited for.
+      stopping.abort(new Error('nova-compute was stopped'))
+      await server.stop()
+      await driver.stop()
+    },
+  }
+}

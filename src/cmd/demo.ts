@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseAllDocuments } from 'yaml'
+import { z } from 'zod'
+import { FLAVOR } from '../apis/v1alpha1/flavor.ts'
+import { IMAGE } from '../apis/v1alpha1/image.ts'
+import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
+import { SystemClock } from '../common/clock.ts'
+import { DEV_OPTIONS } from '../conf/dev.ts'
+import { readOptions } from '../conf/options.ts'
+import { createIfMissing } from '../dev/catalogue.ts'
+import { DevCluster } from '../dev/cluster.ts'
+import { InstanceFollower } from '../dev/instance-follower.ts'
+import { printWalk, readWalk } from '../dev/request-walk.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { KubeObject, ResourceType } from '../kube/resource.ts'
+import { clusterOptions } from './dev.ts'
+
+const EXAMPLES = new URL('../../examples/', import.meta.url)
+const WEB = { namespace: 'default', name: 'web' }
+
+const KINDS: Readonly<Record<string, ResourceType<KubeObject>>> = {
+  Flavor: FLAVOR,
+  Image: IMAGE,
+  Instance: INSTANCE,
+}
+
+const example = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string() }),
+})
+
+/** Takes an instance through its life in a cluster of its own, and shows how the services did it. */
+export async function runDemo(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const conf = readOptions(DEV_OPTIONS, argv, env)
+  const cluster = new DevCluster({ clock: new SystemClock() }, clusterOptions(conf))
+  const startedAt = performance.now()
+  say(`Starting a cluster of ${conf.nodes} simulated nodes …`)
+  await cluster.start()
+  say(`It is up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s.\n`)
+  try {
+    await tour(cluster)
+  } finally {
+    await cluster.stop()
+  }
+  say(`
+Next: 'npm run dev' keeps such a cluster running for your own kubectl and says what to type.
+The logs of this one are in ${conf.folder}/logs; search them for any of the request ids above.`)
+}
+
+async function tour(cluster: DevCluster): Promise<void> {
+  const { client } = cluster
+  const follower = new InstanceFollower({ client }, (instance) => say(stateLine(instance)))
+  follower.start()
+
+  say('kubectl apply -f examples/')
+  await applyExamples(client)
+  const launched = await follower.until(
+    WEB,
+    (one) => one.status.vmState === 'active' && !one.status.taskState,
+  )
+  await follower.until({ ...WEB, name: 'build-agent' }, (one) => one.status.vmState === 'active')
+
+  await patchPower(client, 'Shutdown')
+  const stopped = await follower.until(WEB, (one) => one.status.vmState === 'stopped')
+  await patchPower(client, 'Running')
+  await follower.until(WEB, (one) => one.status.vmState === 'active' && !one.status.taskState)
+
+  say('\nkubectl delete instance web build-agent')
+  await client.delete(INSTANCE, WEB)
+  await client.delete(INSTANCE, { ...WEB, name: 'build-agent' })
+  await Promise.all([follower.untilGone(WEB), follower.untilGone({ ...WEB, name: 'build-agent' })])
+  follower.stop()
+
+  showWalk(cluster, 'The launch', launched)
+  showWalk(cluster, 'The shut-off', stopped)
+}
+
+async function applyExamples(client: KubeClient): Promise<void> {
+  const objects = readdirSync(fileURLToPath(EXAMPLES))
+    .filter((name) => name.endsWith('.yaml'))
+    .flatMap((name) => parseAllDocuments(readFileSync(new URL(name, EXAMPLES), 'utf8')))
+    .map((document) => example.parse(document.toJS()))
+  for (const object of objects) {
+    const type = KINDS[object.kind]
+    if (!type) continue
+    const namespace = type.namespaced ? { namespace: 'default' } : {}
+    await createIfMissing(client, type, { ...object, metadata: { ...namespace, ...object.metadata } })
+  }
+}
+
+async function patchPower(client: KubeClient, powerState: 'Running' | 'Shutdown'): Promise<void> {
+  say(`\nkubectl patch instance web --type merge -p '{"spec":{"powerState":"${powerState}"}}'`)
+  await client.mergePatch(INSTANCE, WEB, { spec: { powerState } })
+}
+
+function showWalk(cluster: DevCluster, what: string, { status }: Instance): void {
+  const requestId = status.requestId ?? ''
+  say(`\n${what} as its services logged it: grep -h ${requestId} .kilonova/logs/*.log | sort`)
+  say(printWalk(readWalk(cluster.services.logFiles, requestId)))
+}
+
+/** A line as `kubectl get instances -w` would print it. */
+function stateLine({ metadata, status }: Instance): string {
+  const columns = [
+    metadata.name.padEnd(12),
+    (status.status ?? '').padEnd(8),
+    (status.taskState ?? '-').padEnd(13),
+    (status.powerState ?? '').padEnd(9),
+    (status.host ?? '-').padEnd(7),
+    status.addresses?.[0]?.address ?? '-',
+  ]
+  return `  ${columns.join(' ')}`
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,62 @@
+import { relative } from 'node:path'
+import { SystemClock } from '../common/clock.ts'
+import { DEV_OPTIONS, type DevSettings } from '../conf/dev.ts'
+import { readOptions } from '../conf/options.ts'
+import { type ClusterOptions, DevCluster } from '../dev/cluster.ts'
+import { untilSignalled } from './signals.ts'
+
+/** Runs a dev cluster until Ctrl-C, and says what to type. */
+export async function runDev(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const conf = readOptions(DEV_OPTIONS, argv, env)
+  const signalled = untilSignalled()
+  const startedAt = performance.now()
+  const cluster = new DevCluster({ clock: new SystemClock() }, clusterOptions(conf))
+  const starting = cluster.start()
+  const stoppedEarly = await Promise.race([signalled.signal, starting.then(() => undefined)])
+  if (stoppedEarly === undefined) {
+    process.stdout.write(welcome(cluster, conf, (performance.now() - startedAt) / 1000))
+    await signalled.signal
+  }
+  process.stdout.write('\nStopping.\n')
+  await cluster.stop()
+  await starting.catch(() => undefined)
+}
+
+export function clusterOptions(conf: DevSettings): ClusterOptions {
+  return {
+    nodes: conf.nodes,
+    messaging: conf.messaging,
+    kubeconfig: conf.kubeconfig,
+    folder: conf.folder,
+    port: conf.port,
+    bootTimeMs: conf.bootTime,
+    log: { format: conf.logFormat, level: conf.logLevel, levels: conf.logLevels },
+  }
+}
+
+function welcome(cluster: DevCluster, conf: DevSettings, seconds: number): string {
+  const kubeconfig = relative(process.cwd(), cluster.kubeconfigPath)
+  const shown = kubeconfig.startsWith('..') ? cluster.kubeconfigPath : `$PWD/${kubeconfig}`
+  const logs = relative(process.cwd(), cluster.logFolder) || '.'
+  return `Kilonova is up after ${seconds.toFixed(1)} s: ${conf.nodes} nodes, ${conf.kubeconfig ? 'your API server' : 'the embedded API server'}, messaging over ${conf.messaging}.
+
+In another terminal:
+
+  export KUBECONFIG=${shown}
+  kubectl apply -f examples/instance.yaml
+  kubectl get instances -w
+  kubectl patch instance web --type merge -p '{"spec":{"powerState":"Shutdown"}}'
+  kubectl describe instance web
+  kubectl get instanceactions
+  kubectl delete instance web
+
+Each service writes a log of its own. What became of a request, through all of them:
+
+  grep -h "$(kubectl get instance web -o jsonpath='{.status.requestId}')" ${logs}/*.log | sort
+
+Ctrl-C stops it.
+`
+}

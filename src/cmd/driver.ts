@@ -1,0 +1,30 @@
+import type { ComputeSettings } from '../conf/compute.ts'
+import type { ComputeDriver } from '../virt/driver.ts'
+import { FakeDriver } from '../virt/fake/driver.ts'
+import { FakeHypervisor } from '../virt/fake/hypervisor.ts'
+import { KubeVirtDriver } from '../virt/kubevirt/driver.ts'
+import type { ServiceDeps } from './service.ts'
+
+/** The fake host is as large as Nova's. */
+const FAKE_RESOURCES = {
+  vcpus: 1000,
+  memoryMb: 800_000,
+  diskGb: 600_000,
+  hypervisorType: 'fake',
+  architecture: 'x86_64',
+}
+
+/** The driver of a compute agent. */
+export function openDriver(
+  deps: Pick<ServiceDeps, 'client' | 'clock' | 'log'>,
+  settings: Pick<ComputeSettings, 'computeDriver' | 'host' | 'spawnTimeout'>,
+): ComputeDriver {
+  switch (settings.computeDriver) {
+    case 'kubevirt':
+      return new KubeVirtDriver(deps, { host: settings.host, spawnTimeoutMs: settings.spawnTimeout })
+    case 'fake': {
+      const hypervisor = new FakeHypervisor()
+      return new FakeDriver({ ...deps, hypervisor }, { host: settings.host, resources: FAKE_RESOURCES })
+    }
+  }
+}

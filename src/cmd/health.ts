@@ -1,0 +1,97 @@
+import { createServer, type Server } from 'node:http'
+import type { Clock, Timer } from '../common/clock.ts'
+import { messageOf } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import type { Transport } from '../rpc/transport.ts'
+import type { Service } from './service.ts'
+
+/** How often a message is sent round. */
+const ROUND_TRIP_INTERVAL_MS = 10_000
+
+/**
+ * /healthz (the process lives) and /readyz (it can work: what it needs is there, and a message went round the
+ * broker not long ago). A broker can be connected and sick; only the round trip tells.
+ */
+export class HealthServer {
+  readonly #service: Service
+  readonly #transport: Transport
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #port: number
+  readonly #server: Server
+  #roundTrip: string | undefined = 'no message went round yet'
+  #isStarted = false
+  #wasReady: boolean | undefined
+  #timer: Timer | undefined
+
+  constructor(
+    deps: {
+      readonly service: Service
+      readonly transport: Transport
+      readonly clock: Clock
+      readonly log: Logger
+    },
+    options: { readonly port: number },
+  ) {
+    this.#service = deps.service
+    this.#transport = deps.transport
+    this.#clock = deps.clock
+    this.#log = deps.log.named('nova.health')
+    this.#port = options.port
+    this.#server = createServer((request, response) => {
+      const failures = request.url === '/readyz' ? this.failures() : []
+      const isKnown = request.url === '/healthz' || request.url === '/readyz'
+      response.statusCode = isKnown ? (failures.length === 0 ? 200 : 503) : 404
+      response.setHeader('content-type', 'text/plain; charset=utf-8')
+      response.end(isKnown ? (failures.length === 0 ? 'ok\n' : `${failures.join('\n')}\n`) : 'not found\n')
+    })
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(this.#port, () => resolve())
+    })
+    this.#timer = this.#clock.every(ROUND_TRIP_INTERVAL_MS, () => void this.#check())
+    void this.#check()
+  }
+
+  /** The service has started: from now on it is ready whenever what it needs is there. */
+  serviceStarted(): void {
+    this.#isStarted = true
+    void this.#check()
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
+  /** What keeps the service from working, a sentence each. */
+  failures(): readonly string[] {
+    const missing = this.#service.checks
+      .filter((check) => !check.isReady())
+      .map(({ name }) => `${name} is not ready`)
+    return [
+      ...(this.#isStarted ? [] : ['still starting']),
+      ...missing,
+      ...(this.#roundTrip === undefined ? [] : [`messaging: ${this.#roundTrip}`]),
+    ]
+  }
+
+  async #check(): Promise<void> {
+    try {
+      await this.#transport.roundTrip()
+      this.#roundTrip = undefined
+    } catch (error) {
+      this.#roundTrip = messageOf(error)
+    }
+    const failures = this.failures()
+    const isReady = failures.length === 0
+    if (this.#wasReady === isReady || !this.#isStarted) return
+    this.#wasReady = isReady
+    if (isReady) this.#log.info('Ready')
+    else this.#log.warn('Not ready', { reasons: failures })
+  }
+}

@@ -1,0 +1,93 @@
+import { SystemClock } from '../common/clock.ts'
+import { messageOf } from '../common/errors.ts'
+import { RandomIds } from '../common/ids.ts'
+import { openLog } from '../common/log.ts'
+import { API_OPTIONS } from '../conf/api.ts'
+import { inClusterAddress, logOptions, type SERVICE_OPTIONS } from '../conf/common.ts'
+import { COMPUTE_OPTIONS } from '../conf/compute.ts'
+import { CONDUCTOR_OPTIONS } from '../conf/conductor.ts'
+import { readOptions, type Values } from '../conf/options.ts'
+import { SCHEDULER_OPTIONS } from '../conf/scheduler.ts'
+import { HttpKubeClient } from '../kube/http-client.ts'
+import { loadKubeConfig } from '../kube/kube-config.ts'
+import { openTransport } from '../rpc/open-transport.ts'
+import { buildApi } from './api.ts'
+import { buildCompute } from './compute.ts'
+import { buildConductor } from './conductor.ts'
+import { openDriver } from './driver.ts'
+import { HealthServer } from './health.ts'
+import { buildScheduler } from './scheduler.ts'
+import type { Service, ServiceDeps } from './service.ts'
+import { untilSignalled } from './signals.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Runs nova-api until the process is told to stop. */
+export async function runApi(argv: readonly string[], env: Env): Promise<void> {
+  const conf = readOptions(API_OPTIONS, argv, env)
+  await runService(conf, env, 'nova-api', (deps) => buildApi(deps, conf))
+}
+
+/** Runs nova-scheduler until the process is told to stop. */
+export async function runScheduler(argv: readonly string[], env: Env): Promise<void> {
+  const conf = readOptions(SCHEDULER_OPTIONS, argv, env)
+  await runService(conf, env, 'nova-scheduler', (deps) => buildScheduler(deps, conf))
+}
+
+/** Runs nova-conductor until the process is told to stop. */
+export async function runConductor(argv: readonly string[], env: Env): Promise<void> {
+  const conf = readOptions(CONDUCTOR_OPTIONS, argv, env)
+  await runService(conf, env, 'nova-conductor', (deps) => buildConductor(deps, conf))
+}
+
+/** Runs nova-compute until the process is told to stop. */
+export async function runCompute(argv: readonly string[], env: Env): Promise<void> {
+  const conf = readOptions(COMPUTE_OPTIONS, argv, env)
+  await runService(conf, env, `nova-compute-${conf.host}`, (deps) => {
+    return buildCompute({ ...deps, driver: openDriver(deps, conf) }, conf)
+  })
+}
+
+/** Builds a service, runs it until SIGTERM or SIGINT, and lets it drain. */
+// oxlint-disable-next-line max-params -- read once, here
+async function runService(
+  conf: Values<typeof SERVICE_OPTIONS>,
+  env: Env,
+  name: string,
+  build: (deps: ServiceDeps) => Service,
+): Promise<void> {
+  const clock = new SystemClock()
+  const sink = openLog(logOptions(conf))
+  const log = sink.logger
+  const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
+  const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
+  const client = HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: `kilonova/${name}` })
+  const transport = openTransport(conf.messaging, { clock, log })
+  const service = build({ client, transport, clock, ids: new RandomIds(), log })
+  const health =
+    conf.healthPort === 0
+      ? undefined
+      : new HealthServer({ service, transport, clock, log }, { port: conf.healthPort })
+  await health?.start()
+  const signalled = untilSignalled()
+  const starting = service.start().then(
+    () => health?.serviceStarted(),
+    (error: unknown) => {
+      if (!signalled.isOver()) throw error
+    },
+  )
+  const first = await Promise.race([signalled.signal, starting.then(() => undefined)])
+  const signal = first ?? (await signalled.signal)
+  log.named('nova.service').info('Stopping', { service: name, signal })
+  try {
+    await service.stop()
+    await starting
+  } catch (error) {
+    log.named('nova.service').error('Did not stop cleanly', { service: name, error: messageOf(error) })
+    process.exitCode = 1
+  }
+  health?.stop()
+  await transport.close()
+  await client.close()
+  await sink.close()
+}

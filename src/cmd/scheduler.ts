@@ -1,0 +1,135 @@
+import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
+import { INSTANCE } from '../apis/v1alpha1/instance.ts'
+import { ComputeRpcApi } from '../compute/rpcapi.ts'
+import type { SchedulerSettings } from '../conf/scheduler.ts'
+import { EventRecorder } from '../kube/event-recorder.ts'
+import { Informer } from '../kube/informer.ts'
+import { ActionStore } from '../objects/action-store.ts'
+import { InstanceStore } from '../objects/instance-store.ts'
+import { RpcClient } from '../rpc/client.ts'
+import { RpcServer } from '../rpc/server.ts'
+import { FILTERS } from '../scheduler/filters/registry.ts'
+import { HostManager } from '../scheduler/host-manager.ts'
+import { SchedulerManager } from '../scheduler/manager.ts'
+import { SCHEDULER_RPC_VERSION, SCHEDULER_TOPIC } from '../scheduler/rpcapi.ts'
+import type { Policy } from '../scheduler/select-destination.ts'
+import { hearHeartbeats, serveScheduler } from '../scheduler/service.ts'
+import { WEIGHERS } from '../scheduler/weighers/registry.ts'
+import { ServiceMonitor } from '../servicegroup/monitor.ts'
+import { untilAborted } from './api.ts'
+import { Leadership } from './leadership.ts'
+import type { Service, ServiceDeps } from './service.ts'
+
+/** How often the monitor looks for agents that fell silent. */
+const CHECK_INTERVAL_MS = 5_000
+
+/** nova-scheduler: the leader decides; the others follow bindings and heartbeats, ready to take over. */
+export function buildScheduler(
+  deps: ServiceDeps,
+  settings: SchedulerSettings & { readonly identity: string },
+): Service {
+  const { client, clock, log, transport } = deps
+  const instances = new Informer({ client, clock, log }, { type: INSTANCE })
+  const nodes = new Informer({ client, clock, log }, { type: COMPUTE_NODE })
+  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') }, { sender: 'nova-scheduler' })
+  const events = new EventRecorder(deps, { component: 'nova-scheduler', instance: settings.identity })
+  const monitor = new ServiceMonitor(
+    { client, nodes, clock, log },
+    { serviceDownAfterMs: settings.serviceDownTime, checkIntervalMs: CHECK_INTERVAL_MS },
+  )
+  const hosts = new HostManager({ nodes, instances, liveness: monitor }, hostDefaults(settings))
+  const manager = new SchedulerManager(
+    {
+      hosts,
+      instances: new InstanceStore({ client, clock, observe: (one) => instances.observe(one) }),
+      cache: instances,
+      actions: new ActionStore(deps),
+      events,
+      computeRpc: new ComputeRpcApi({ rpc }),
+      policy: policyOf(settings),
+      clock,
+      log,
+    },
+    { maxAttempts: settings.maxAttempts },
+  )
+  const target = { topic: SCHEDULER_TOPIC }
+  const heartbeats = new RpcServer(deps, {
+    target,
+    version: SCHEDULER_RPC_VERSION,
+    casts: false,
+    calls: false,
+  })
+  hearHeartbeats(heartbeats, monitor)
+
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    const server = new RpcServer(deps, {
+      target,
+      version: SCHEDULER_RPC_VERSION,
+      fanouts: false,
+      maxConcurrent: settings.schedulerConcurrency,
+    })
+    serveScheduler(server, manager)
+    monitor.start()
+    const starting = server.start().catch((error: unknown) => {
+      if (!signal.aborted) throw error
+    })
+    await untilAborted(signal)
+    await server.stop()
+    await starting
+    monitor.stop()
+  }
+  const leadership = new Leadership(deps, {
+    lease: 'kilonova-scheduler',
+    namespace: settings.leaseNamespace,
+    identity: settings.identity,
+  })
+  const stopping = new AbortController()
+  return {
+    name: 'nova-scheduler',
+    checks: [
+      { name: 'kubernetes', isReady: () => instances.isHealthy() && nodes.isHealthy() },
+      { name: 'messaging', isReady: () => transport.status === 'connected' },
+    ],
+    start: async () => {
+      hosts.start()
+      instances.start()
+      nodes.start()
+      await heartbeats.start()
+      await Promise.all([instances.synced(stopping.signal), nodes.synced(stopping.signal)])
+      leadership.start(lead)
+      log.named('nova.service').info('Started nova-scheduler')
+    },
+    stop: async () => {
+      stopping.abort(new Error('nova-scheduler was stopped'))
+      await Promise.all([leadership.stop(), heartbeats.stop()])
+      hosts.stop()
+      await events.flush()
+      await Promise.all([instances.stop(), nodes.stop()])
+    },
+  }
+}
+
+function policyOf(settings: SchedulerSettings): Policy {
+  return {
+    filters: settings.enabledFilters.flatMap((name) => FILTERS[name]?.() ?? []),
+    weighers: Object.entries(WEIGHERS).map(([name, { make, multiplier }]) => ({
+      weigher: make(),
+      multiplier: settings.weightMultipliers[name] ?? multiplier,
+    })),
+  }
+}
+
+function hostDefaults(settings: SchedulerSettings): ConstructorParameters<typeof HostManager>[1] {
+  return {
+    ratios: {
+      cpu: settings.cpuAllocationRatio,
+      memory: settings.ramAllocationRatio,
+      disk: settings.diskAllocationRatio,
+    },
+    reserved: {
+      vcpus: settings.reservedHostCpus,
+      memoryMb: settings.reservedHostMemoryMb,
+      diskGb: Math.ceil(settings.reservedHostDiskMb / 1024),
+    },
+  }
+}

@@ -1,0 +1,34 @@
+import type { Clock } from '../common/clock.ts'
+import type { IdGenerator } from '../common/ids.ts'
+import type { Logger } from '../common/log.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { Transport } from '../rpc/transport.ts'
+
+/** What every service is built from. */
+export interface ServiceDeps {
+  readonly client: KubeClient
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly ids: IdGenerator
+  readonly log: Logger
+}
+
+/** Something a service cannot work without, and whether it is there. */
+export interface Check {
+  readonly name: string
+  readonly isReady: () => boolean
+}
+
+/** One of our services, put together. */
+export interface Service {
+  /** `nova-api`, `nova-compute-node-1`. */
+  readonly name: string
+  /** Resolves when the service works; waits, and says so, for what is not there yet. Rejects when stopped first. */
+  start(): Promise<void>
+  /** Takes nothing new, finishes what it has begun, and leaves. */
+  stop(): Promise<void>
+  readonly checks: readonly Check[]
+}
+
+/** The version services tell each other. */
+export const VERSION = '0.1.0'

@@ -1,0 +1,64 @@
+import { hostname } from 'node:os'
+import type { LogLevel, LogOptions } from '../common/log.ts'
+import { type Option, UsageError, oneOf, optionalText, text, wholeNumber } from './options.ts'
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+function levels(help: string): Option<Readonly<Record<string, LogLevel>>> {
+  return {
+    help,
+    value: 'NAME=LEVEL,…',
+    fallback: {},
+    parse: (given) =>
+      Object.fromEntries(
+        given.split(',').map((pair) => {
+          const [name = '', level = ''] = pair.split('=')
+          const known = LEVELS.find((one) => one === level)
+          if (name === '' || !known)
+            throw new UsageError(`'${pair}' is not NAME=LEVEL (${LEVELS.join(', ')})`)
+          return [name, known]
+        }),
+      ),
+  }
+}
+
+export const LOG_OPTIONS = {
+  logFormat: oneOf('lines as oslo.log writes them, or one JSON object a line', ['text', 'json'], 'text'),
+  logLevel: oneOf('the least severe lines that are written', LEVELS, 'info'),
+  logLevels: levels('levels of single loggers, such as nova.rpc=debug'),
+  logFile: optionalText('append to this file instead of standard error', 'FILE'),
+}
+
+/** What every service process takes. */
+export const SERVICE_OPTIONS = {
+  ...LOG_OPTIONS,
+  kubeconfig: optionalText(
+    'kubeconfig of the Kubernetes API; inside a pod its service account is used',
+    'FILE',
+  ),
+  messaging: text('the message broker', 'nats://127.0.0.1:4222', 'URL'),
+  healthPort: wholeNumber('port of /healthz and /readyz; 0 for none', 0, 'PORT'),
+  identity: text('this process among its likes, in leases', `${hostname()}_${process.pid}`),
+}
+
+export function logOptions(conf: {
+  readonly logFormat: 'text' | 'json'
+  readonly logLevel: LogLevel
+  readonly logLevels: Readonly<Record<string, LogLevel>>
+  readonly logFile: string | undefined
+}): LogOptions {
+  return {
+    format: conf.logFormat,
+    level: conf.logLevel,
+    levels: conf.logLevels,
+    ...(conf.logFile !== undefined && { file: conf.logFile }),
+  }
+}
+
+/** Where the API server is, as Kubernetes tells its pods; `undefined` outside one. */
+export function inClusterAddress(
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly host: string; readonly port: string } | undefined {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env
+  return host && port ? { host, port } : undefined
+}

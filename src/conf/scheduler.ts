@@ -1,0 +1,60 @@
+import { DEFAULT_FILTERS, FILTERS } from '../scheduler/filters/registry.ts'
+import { WEIGHERS } from '../scheduler/weighers/registry.ts'
+import { SERVICE_OPTIONS } from './common.ts'
+import { type Option, UsageError, type Values, decimal, list, seconds, text, wholeNumber } from './options.ts'
+
+function filters(help: string): Option<readonly string[]> {
+  const names = list(help, DEFAULT_FILTERS)
+  return {
+    ...names,
+    parse: (given) => {
+      const chosen = names.parse(given)
+      const unknown = chosen.find((name) => !(name in FILTERS))
+      if (unknown !== undefined) {
+        throw new UsageError(`there is no filter '${unknown}'; there are ${Object.keys(FILTERS).join(', ')}`)
+      }
+      return chosen
+    },
+  }
+}
+
+/** `RAMWeigher=2,DiskWeigher=0`: what is not named keeps its default. */
+function multipliers(help: string): Option<Readonly<Record<string, number>>> {
+  return {
+    help,
+    value: 'NAME=NUMBER,…',
+    fallback: {},
+    parse: (given) =>
+      Object.fromEntries(
+        given.split(',').map((pair) => {
+          const [name = '', number = ''] = pair.split('=')
+          if (!(name in WEIGHERS)) {
+            throw new UsageError(
+              `there is no weigher '${name}'; there are ${Object.keys(WEIGHERS).join(', ')}`,
+            )
+          }
+          if (!/^-?\d+(\.\d+)?$/.test(number)) throw new UsageError(`'${number}' is no multiplier`)
+          return [name, Number(number)]
+        }),
+      ),
+  }
+}
+
+/** What the scheduler itself is told. Names and defaults are Nova's. */
+export const SCHEDULER_SETTINGS = {
+  enabledFilters: filters('the filters, in the order they run'),
+  weightMultipliers: multipliers('how much each weigher counts; negative stacks instead of spreading'),
+  maxAttempts: wholeNumber('hosts a build is sent to at most', 3),
+  cpuAllocationRatio: decimal('how often a CPU may be booked, where a ComputeNode does not say', 4),
+  ramAllocationRatio: decimal('how often memory may be booked', 1),
+  diskAllocationRatio: decimal('how often disk may be booked', 1),
+  reservedHostCpus: wholeNumber('CPUs kept for the host', 0),
+  reservedHostMemoryMb: wholeNumber('MiB of memory kept for the host', 512),
+  reservedHostDiskMb: wholeNumber('MiB of disk kept for the host', 0),
+  serviceDownTime: seconds('after how long without a heartbeat an agent is down', 60),
+  schedulerConcurrency: wholeNumber('builds that are worked on at once', 32),
+  leaseNamespace: text('namespace of the leader election lease', 'default'),
+}
+
+export const SCHEDULER_OPTIONS = { ...SERVICE_OPTIONS, ...SCHEDULER_SETTINGS }
+export type SchedulerSettings = Values<typeof SCHEDULER_SETTINGS>

@@ -1,0 +1,137 @@
+import { join } from 'node:path'
+import { buildApi } from '../cmd/api.ts'
+import { buildCompute } from '../cmd/compute.ts'
+import { buildConductor } from '../cmd/conductor.ts'
+import { buildScheduler } from '../cmd/scheduler.ts'
+import type { Service, ServiceDeps } from '../cmd/service.ts'
+import type { Clock } from '../common/clock.ts'
+import { RandomIds } from '../common/ids.ts'
+import { type LogOptions, type LogSink, openLog } from '../common/log.ts'
+import { API_SETTINGS, type ApiSettings } from '../conf/api.ts'
+import { COMPUTE_SETTINGS, type ComputeSettings } from '../conf/compute.ts'
+import { readOptions } from '../conf/options.ts'
+import { SCHEDULER_SETTINGS, type SchedulerSettings } from '../conf/scheduler.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { Transport } from '../rpc/transport.ts'
+import type { ComputeDriver } from '../virt/driver.ts'
+
+/** Settings that differ from the services' defaults. */
+export interface ServiceSettings {
+  readonly api?: Partial<ApiSettings>
+  readonly scheduler?: Partial<SchedulerSettings>
+  readonly compute?: Partial<ComputeSettings>
+}
+
+export interface ServiceSetDeps {
+  readonly clock: Clock
+  /** A connection to the API server for each service, as each would have as a process of its own. */
+  readonly openClient: (service: string) => KubeClient
+  readonly openTransport: (log: ServiceDeps['log']) => Transport
+  readonly openDriver: (deps: ServiceDeps, settings: ComputeSettings) => ComputeDriver
+}
+
+export interface ServiceSetOptions {
+  readonly hosts: readonly string[]
+  /** The folder of the log files, one a service. */
+  readonly logFolder: string
+  readonly log: Omit<LogOptions, 'file'>
+  readonly settings: ServiceSettings
+}
+
+interface Running {
+  readonly service: Service
+  readonly client: KubeClient
+  readonly transport: Transport
+  readonly sink: LogSink
+}
+
+/** All services of a cluster in one process, each with connections and a log file of its own. */
+export class ServiceSet {
+  readonly #deps: ServiceSetDeps
+  readonly #options: ServiceSetOptions
+  readonly #running = new Map<string, Running>()
+  #count = 0
+
+  constructor(deps: ServiceSetDeps, options: ServiceSetOptions) {
+    this.#deps = deps
+    this.#options = options
+  }
+
+  /** `nova-api`, `nova-scheduler`, `nova-conductor`, and `nova-compute-<host>` for each host. */
+  get names(): readonly string[] {
+    const agents = this.#options.hosts.map((host) => `nova-compute-${host}`)
+    return ['nova-api', 'nova-scheduler', 'nova-conductor', ...agents]
+  }
+
+  get logFiles(): readonly string[] {
+    return this.names.map((name) => this.logFile(name))
+  }
+
+  logFile(name: string): string {
+    return join(this.#options.logFolder, `${name}.log`)
+  }
+
+  async startAll(): Promise<void> {
+    await Promise.all(this.names.map((name) => this.start(name)))
+  }
+
+  async start(name: string): Promise<void> {
+    const sink = openLog({ ...this.#options.log, file: this.logFile(name) })
+    const client = this.#deps.openClient(name)
+    const transport = this.#deps.openTransport(sink.logger)
+    const deps = { client, transport, clock: this.#deps.clock, ids: new RandomIds(), log: sink.logger }
+    const service = this.#build(name, deps)
+    this.#running.set(name, { service, client, transport, sink })
+    await service.start()
+  }
+
+  /** Stops a service in order: it drains. */
+  async stop(name: string): Promise<void> {
+    await this.#running.get(name)?.service.stop()
+    await this.#leave(name)
+  }
+
+  /** Takes a service's connections away at once, as when its process is killed. What it had begun may still end. */
+  async kill(name: string): Promise<void> {
+    const running = this.#running.get(name)
+    await running?.transport.close()
+    await running?.client.close()
+    await running?.service.stop().catch(() => undefined)
+    await this.#leave(name)
+  }
+
+  async stopAll(): Promise<void> {
+    // The agents first: they need the others to finish what they have begun.
+    await Promise.all(
+      this.names.filter((name) => name.startsWith('nova-compute')).map((name) => this.stop(name)),
+    )
+    await Promise.all([...this.#running.keys()].map((name) => this.stop(name)))
+  }
+
+  async #leave(name: string): Promise<void> {
+    const running = this.#running.get(name)
+    this.#running.delete(name)
+    await running?.transport.close()
+    await running?.client.close()
+    await running?.sink.close()
+  }
+
+  #build(name: string, deps: ServiceDeps): Service {
+    const { api, scheduler, compute } = this.#options.settings
+    this.#count += 1
+    const identity = `${name}_${this.#count}`
+    switch (name) {
+      case 'nova-api':
+        return buildApi(deps, { ...readOptions(API_SETTINGS, [], {}), ...api, identity })
+      case 'nova-scheduler':
+        return buildScheduler(deps, { ...readOptions(SCHEDULER_SETTINGS, [], {}), ...scheduler, identity })
+      case 'nova-conductor':
+        return buildConductor(deps, { identity })
+      default: {
+        const host = name.replace(/^nova-compute-/, '')
+        const settings = { ...readOptions(COMPUTE_SETTINGS, [], {}), ...compute, host }
+        return buildCompute({ ...deps, driver: this.#deps.openDriver(deps, settings) }, settings)
+      }
+    }
+  }
+}
