@@ -1,7 +1,8 @@
+import { Buffer } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Deleter, type DeleteOptions, deleteOptions } from './deleter.ts'
 import { checkKind, encodeObject, type WriteOptions } from './decode.ts'
-import { clone, isObject, type Json, type JsonObject } from './json.ts'
+import { clone, isObject, type Json, type JsonObject, textOf } from './json.ts'
 import { applyJsonPatch, mergePatch, strategicMerge } from './patch.ts'
 import { objectText, type Reader, type Rendering, renderingOf } from './reader.ts'
 import {
@@ -72,7 +73,7 @@ export class Api {
       throw new ApiError(406, 'NotAcceptable', message)
     }
     const rendering = renderingOf(format, request.query)
-    const body = isRead(request.verb) ? '' : await readBody(request.message)
+    const body = isRead(request.verb) ? Buffer.alloc(0) : await readBody(request.message)
     checkPath(request)
     switch (request.verb) {
       case 'watch':
@@ -108,7 +109,7 @@ export class Api {
     return this.#reader.list(type, path.namespace, query, rendering)
   }
 
-  #create(request: ApiRequest, body: string, rendering: Rendering): ApiResponse {
+  #create(request: ApiRequest, body: Buffer, rendering: Rendering): ApiResponse {
     const { type, path, query } = request
     const options = writeOptions(query, 'CreateOptions')
     const object = parseObject(type, body, contentType(request.message))
@@ -116,7 +117,7 @@ export class Api {
     return { code: 201, text: this.#reader.render(type, stored, rendering), warnings: options.warnings }
   }
 
-  #update(request: ApiRequest, body: string, rendering: Rendering): ApiResponse {
+  #update(request: ApiRequest, body: Buffer, rendering: Rendering): ApiResponse {
     const { type, query } = request
     const options = writeOptions(query, 'UpdateOptions')
     const object = parseObject(type, body, contentType(request.message))
@@ -124,7 +125,7 @@ export class Api {
     const name = isObject(object['metadata']) ? object['metadata']['name'] : undefined
     if (name !== request.path.name) {
       throw badRequest(
-        `the name of the object (${String(name ?? '')}) does not match the name on the URL (${request.path.name})`,
+        `the name of the object (${textOf(name)}) does not match the name on the URL (${request.path.name})`,
       )
     }
     const part = partOf(request)
@@ -132,14 +133,14 @@ export class Api {
     return { code: 200, text: this.#reader.render(type, stored, rendering), warnings: options.warnings }
   }
 
-  #patch(request: ApiRequest, body: string, rendering: Rendering): ApiResponse {
+  #patch(request: ApiRequest, body: Buffer, rendering: Rendering): ApiResponse {
     const { type, query } = request
     const options = writeOptions(query, 'PatchOptions')
     const stored = this.#applyPatch(request, body, options)
     return { code: 200, text: this.#reader.render(type, stored, rendering), warnings: options.warnings }
   }
 
-  #applyPatch(request: ApiRequest, body: string, options: WriteOptions): Stored {
+  #applyPatch(request: ApiRequest, body: Buffer, options: WriteOptions): Stored {
     const { type, message } = request
     const mediaType = contentType(message)
     const accepted = [JSON_PATCH, MERGE_PATCH, ...(type.custom ? [] : [STRATEGIC_PATCH])]
@@ -152,10 +153,15 @@ export class Api {
     const patch = parsePatch(body)
     const stored = this.#find(request)
     const patched = patchObject(encodeObject(type, stored.object), patch, mediaType)
-    return this.#writer.update(type, stored, patched, { ...options, part: partOf(request), replace: false })
+    return this.#writer.update(type, stored, patched, {
+      ...options,
+      isPatch: true,
+      part: partOf(request),
+      replace: false,
+    })
   }
 
-  #delete(request: ApiRequest, body: string): ApiResponse {
+  #delete(request: ApiRequest, body: Buffer): ApiResponse {
     const { type } = request
     const { stored, gone } = this.#deleter.delete(
       type,
@@ -169,7 +175,7 @@ export class Api {
     return { code: 200, text: JSON.stringify(status) }
   }
 
-  #deleteCollection(request: ApiRequest, body: string): ApiResponse {
+  #deleteCollection(request: ApiRequest, body: Buffer): ApiResponse {
     const { type, path, query } = request
     const options = this.#deleteOptions(request, body)
     const text = this.#reader.list(type, path.namespace, query, { format: 'json', include: 'Metadata' })
@@ -180,9 +186,9 @@ export class Api {
     return { code: 200, text }
   }
 
-  #deleteOptions(request: ApiRequest, body: string): DeleteOptions {
+  #deleteOptions(request: ApiRequest, body: Buffer): DeleteOptions {
     const mediaType = contentType(request.message)
-    const object = body.trim() === '' ? {} : parseObject(request.type, body, mediaType)
+    const object = body.length === 0 ? {} : parseObject(request.type, body, mediaType)
     writeOptions(request.query, 'DeleteOptions')
     return deleteOptions(object, request.query)
   }

@@ -1,5 +1,5 @@
 import { ageOf } from './age.ts'
-import { get, getObjects, getString, isObject, type Json, type JsonObject } from './json.ts'
+import { get, getObjects, getString, isObject, type Json, type JsonObject, textOf } from './json.ts'
 import type { Column } from './resource.ts'
 import { AGE_COLUMN, NAME_COLUMN } from './table.ts'
 
@@ -99,7 +99,7 @@ export const BUILTIN_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     text('Source', eventSource, 1),
     text('Message', (object) => (getString(object, 'message') ?? '').trim()),
     text('First Seen', eventAge(true), 1),
-    text('Count', (object) => String(get(object, 'count') ?? get(object, 'series', 'count') ?? 1), 1),
+    text('Count', (object) => textOf(get(object, 'count') ?? get(object, 'series', 'count') ?? 1), 1),
     { ...NAME_COLUMN, priority: 1 },
   ],
   leases: [

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { BUILTIN_COLUMNS } from './builtin-columns.ts'
-import { get, isObject, type JsonObject, metaOf } from './json.ts'
+import { get, isObject, type JsonObject, metaOf, textOf } from './json.ts'
 import { labelProblem } from './object-meta.ts'
 import type { ResourceType } from './resource.ts'
 import type { Schema } from './schema/structural.ts'
@@ -81,13 +81,13 @@ function prepareNamespace(namespace: JsonObject): void {
 }
 
 function prepareSecret(secret: JsonObject): void {
-  secret['type'] ??= 'Opaque'
+  secret['type'] ||= 'Opaque'
   const plain = secret['stringData']
   if (!isObject(plain)) return
   const data = get(secret, 'data')
   const encoded = Object.entries(plain).map(([key, value]) => [
     key,
-    Buffer.from(String(value)).toString('base64'),
+    Buffer.from(textOf(value)).toString('base64'),
   ])
   secret['data'] = { ...(isObject(data) ? data : {}), ...Object.fromEntries(encoded) }
   delete secret['stringData']

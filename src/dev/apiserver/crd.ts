@@ -1,5 +1,4 @@
-import { timestamp } from './age.ts'
-import { ageOf } from './age.ts'
+import { ageOf, timestamp } from './age.ts'
 import { compileRules } from './cel/rules.ts'
 import { type FieldError, invalid, required } from './field-error.ts'
 import {
@@ -12,12 +11,13 @@ import {
   type Json,
   type JsonObject,
   metaOf,
+  textOf,
 } from './json.ts'
 import { compileJsonPath } from './json-path.ts'
 import type { LooseResource } from './builtin.ts'
 import type { Column, ResourceType } from './resource.ts'
 import type { Schema } from './schema/structural.ts'
-import { fieldText, pathReader } from './selectors.ts'
+import { pathReader } from './selectors.ts'
 import { AGE_COLUMN, NAME_COLUMN } from './table.ts'
 
 const ROOT_METADATA: Schema = { type: 'object' }
@@ -64,7 +64,7 @@ function prepareCrd(crd: JsonObject, _old: JsonObject | undefined, now: number):
     acceptedNames: clone(names),
     storedVersions: getObjects(spec, 'versions')
       .filter((version) => version['storage'] === true)
-      .map((version) => String(version['name'])),
+      .map((version) => textOf(version['name'])),
   }
 }
 
@@ -115,7 +115,7 @@ function schemaErrors(schema: Schema): FieldError[] {
 function columnErrors(version: JsonObject, path: string): FieldError[] {
   return getObjects(version, 'additionalPrinterColumns').flatMap((column, index) => {
     try {
-      compileJsonPath(String(column['jsonPath'] ?? ''))
+      compileJsonPath(textOf(column['jsonPath'] ?? ''))
       return []
     } catch (error) {
       return [
@@ -179,7 +179,7 @@ function typeOfVersion(crd: JsonObject, version: JsonObject): ResourceType {
 function selectableFieldsOf(version: JsonObject): Map<string, (object: JsonObject) => string> {
   return new Map(
     getObjects(version, 'selectableFields').map((field) => {
-      const path = String(field['jsonPath'] ?? '').replace(/^\./, '')
+      const path = textOf(field['jsonPath'] ?? '').replace(/^\./, '')
       return [path, pathReader(path)]
     }),
   )
@@ -192,11 +192,11 @@ function columnsOf(version: JsonObject): Column[] {
 }
 
 function columnOf(column: JsonObject): Column {
-  const path = String(column['jsonPath'] ?? '')
-  const type = String(column['type'] ?? 'string')
+  const path = textOf(column['jsonPath'] ?? '')
+  const type = getString(column, 'type') ?? 'string'
   const read = compileJsonPath(path)
   return {
-    name: String(column['name'] ?? ''),
+    name: textOf(column['name'] ?? ''),
     type,
     format: getString(column, 'format') ?? '',
     description:
@@ -218,7 +218,7 @@ function cellOf(type: string, value: Json | undefined, now: number): Json {
     case 'date':
       return typeof value === 'string' ? ageOf(value, now) : '<invalid>'
     default:
-      return fieldText(value)
+      return textOf(value)
   }
 }
 

@@ -2,13 +2,15 @@ import { equal, getString, isObject, type Json, type JsonObject, metaOf } from '
 import { apiVersionOf, type ResourceType } from './resource.ts'
 import { applyDefaults } from './schema/default.ts'
 import { prune, pruneMetadata } from './schema/prune.ts'
-import { badRequest, invalidObject } from './status.ts'
+import { ApiError, badRequest, invalidObject } from './status.ts'
 import { invalid, typeInvalid } from './field-error.ts'
 
 /** What a write's query says about how to treat it. */
 export interface WriteOptions {
   readonly dryRun: boolean
   readonly fieldValidation: 'Ignore' | 'Warn' | 'Strict'
+  /** True for patches, whose unknown fields are complained about in other words. */
+  readonly isPatch?: boolean
   /** Warnings are added here; they become `Warning` headers. */
   readonly warnings: string[]
 }
@@ -37,16 +39,24 @@ export function checkKind(type: ResourceType, object: JsonObject): void {
 export function decode(type: ResourceType, object: JsonObject, options: WriteOptions): void {
   checkKind(type, object)
   checkMetadataTypes(type, object)
+  const received = options.isPatch && options.fieldValidation === 'Strict' ? JSON.stringify(object) : ''
   const unknown = pruneMetadata(object)
   if (type.enforcesSchema) unknown.push(...prune(type.schema, object))
   const complaints = unknown.map((path) => `unknown field "${path}"`)
   if (complaints.length > 0 && options.fieldValidation === 'Strict') {
+    if (options.isPatch) throw patchRefused(received, complaints)
     throw badRequest(
       `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: strict decoding error: ${complaints.join(', ')}`,
     )
   }
   if (options.fieldValidation === 'Warn') options.warnings.push(...complaints)
   if (type.enforcesSchema) applyDefaults(type.schema, object)
+}
+
+function patchRefused(received: string, complaints: readonly string[]): ApiError {
+  const error = invalid('patch', received, `strict decoding error: ${complaints.join(', ')}`)
+  const message = ` "" is invalid: ${error.field}: ${error.message}`
+  return new ApiError(422, 'Invalid', message, { causes: [{ ...error }] })
 }
 
 function checkMetadataTypes(type: ResourceType, object: JsonObject): void {

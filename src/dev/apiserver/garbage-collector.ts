@@ -1,5 +1,5 @@
 import { type Deleter, FOREGROUND, isTerminating, ORPHAN } from './deleter.ts'
-import { clone, getObjects, type JsonObject, metaOf } from './json.ts'
+import { clone, getObjects, type JsonObject, metaOf, textOf } from './json.ts'
 import { finalizersOf } from './object-meta.ts'
 import type { Registry } from './registry.ts'
 import { type Collection, type Located, ownerUids, type Store, type StoreEvent } from './store.ts'
@@ -73,7 +73,7 @@ export class GarbageCollector {
   #keepOwners(found: Located, uids: ReadonlySet<string>): void {
     const object = clone(found.stored.object)
     const references = getObjects(object, 'metadata', 'ownerReferences')
-    const kept = references.filter((reference) => uids.has(String(reference['uid'])))
+    const kept = references.filter((reference) => uids.has(textOf(reference['uid'])))
     if (kept.length > 0) metaOf(object)['ownerReferences'] = kept
     else delete metaOf(object)['ownerReferences']
     this.#store.put(found.collection, object)

@@ -65,3 +65,9 @@ export function setOwn(target: JsonObject, key: string, value: Json): void {
     Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
   } else target[key] = value
 }
+
+/** A value as text: a string is itself, nothing is empty, anything structured is JSON. */
+export function textOf(value: Json | undefined): string {
+  if (value === undefined || value === null) return ''
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}

@@ -1,5 +1,5 @@
 import { type FieldError, forbidden, invalid, required } from './field-error.ts'
-import { equal, getObjects, isObject, type Json, type JsonObject, metaOf } from './json.ts'
+import { equal, getObjects, isObject, type Json, type JsonObject, metaOf, textOf } from './json.ts'
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
@@ -81,7 +81,7 @@ function entriesOf(map: Json | undefined): [string, Json][] {
 function validateLabels(metadata: JsonObject): FieldError[] {
   return entriesOf(metadata['labels']).flatMap(([key, value]) => {
     const keyProblem = qualifiedNameProblem(key)
-    const valueProblem = labelValueProblem(String(value))
+    const valueProblem = labelValueProblem(textOf(value))
     return [
       ...(keyProblem ? [invalid('metadata.labels', key, keyProblem)] : []),
       ...(valueProblem ? [invalid('metadata.labels', value, valueProblem)] : []),
@@ -91,7 +91,7 @@ function validateLabels(metadata: JsonObject): FieldError[] {
 
 function validateAnnotations(metadata: JsonObject): FieldError[] {
   const entries = entriesOf(metadata['annotations'])
-  const bytes = entries.reduce((sum, [key, value]) => sum + key.length + Buffer.byteLength(String(value)), 0)
+  const bytes = entries.reduce((sum, [key, value]) => sum + key.length + Buffer.byteLength(textOf(value)), 0)
   return [
     ...entries.flatMap(([key]) => {
       const problem = qualifiedNameProblem(key.toLowerCase())
@@ -125,7 +125,7 @@ function validateOwners(metadata: JsonObject): FieldError[] {
 /** The finalizers of an object. */
 export function finalizersOf(object: JsonObject): string[] {
   const list = metaOf(object)['finalizers']
-  return Array.isArray(list) ? list.map(String) : []
+  return Array.isArray(list) ? list.map(textOf) : []
 }
 
 function validateFinalizers(metadata: JsonObject): FieldError[] {

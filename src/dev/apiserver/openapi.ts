@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Json, JsonObject } from './json.ts'
+import { type Json, type JsonObject, textOf } from './json.ts'
 import type { Registry } from './registry.ts'
 import { apiVersionOf, type ResourceType } from './resource.ts'
 import { VERSION } from './discovery.ts'
@@ -7,7 +7,7 @@ import { VERSION } from './discovery.ts'
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
 const OWNER = 'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference'
 const TIME = 'io.k8s.apimachinery.pkg.apis.meta.v1.Time'
-const INFO = { title: 'Kubernetes', version: String(VERSION['gitVersion']) }
+const INFO = { title: 'Kubernetes', version: textOf(VERSION['gitVersion']) }
 
 function ref(name: string): JsonObject {
   return { $ref: `#/components/schemas/${name}` }

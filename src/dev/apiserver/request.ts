@@ -1,8 +1,10 @@
+import { Buffer } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { parse as parseYaml } from 'yaml'
 import type { WriteOptions } from './decode.ts'
 import { notSupported } from './field-error.ts'
 import { isObject, type Json, type JsonObject } from './json.ts'
+import { decodeProtobuf, PROTOBUF } from './protobuf.ts'
 import type { ResourceType } from './resource.ts'
 import { ApiError, badRequest, invalidObject, unsupportedMediaType } from './status.ts'
 
@@ -25,15 +27,18 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
   const group = root === 'api' ? '' : root === 'apis' ? parts.shift() : undefined
   const version = parts.shift()
   if (group === undefined || version === undefined || parts.length === 0) return undefined
-  let namespace = ''
-  // /namespaces/NAME and its status are about the namespace itself, anything longer is about what is in it.
-  if (parts[0] === 'namespaces' && parts.length > 2 && parts[2] !== 'status' && parts[2] !== 'finalize') {
-    parts.shift()
-    namespace = parts.shift() ?? ''
-  }
+  const namespace = takeNamespace(parts)
   const [resource = '', name = '', subresource = '', ...rest] = parts
   if (rest.length > 0) return undefined
   return { group, version, namespace, resource, name, subresource }
+}
+
+/** /namespaces/NAME and its status are about the namespace itself, anything longer is about what is in it. */
+function takeNamespace(parts: string[]): string {
+  const [first, name = '', third] = parts
+  if (first !== 'namespaces' || third === undefined || third === 'status' || third === 'finalize') return ''
+  parts.splice(0, 2)
+  return name
 }
 
 /** What a request wants done, in Kubernetes' words. */
@@ -60,7 +65,7 @@ export function verbOf(method: string, path: ResourcePath, query: URLSearchParam
 }
 
 /** Reads a request's body whole. */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -72,7 +77,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     const message = `Request entity too large: limit is ${MAX_BODY_BYTES}`
     throw new ApiError(413, 'RequestEntityTooLarge', message, {})
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 /** The media type of a request's body, without parameters. */
@@ -80,11 +85,16 @@ export function contentType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
-/** Parses a body that is an object, in JSON or YAML. */
-export function parseObject(type: ResourceType, text: string, mediaType: string): JsonObject {
+/** Parses a body that is an object, in JSON or YAML, or one of a few kinds in protobuf. */
+export function parseObject(type: ResourceType, body: Buffer, mediaType: string): JsonObject {
+  if (mediaType === PROTOBUF) {
+    const object = decodeProtobuf(body)
+    if (object) return object
+  }
   if (mediaType !== '' && mediaType !== 'application/json' && mediaType !== 'application/yaml') {
     throw unsupportedMediaType(['application/json', 'application/yaml'])
   }
+  const text = body.toString('utf8')
   const unrecognized = (why: string): ApiError =>
     badRequest(
       `the object provided is unrecognized (must be of type ${type.kind}): couldn't get version/kind; json parse error: ${why} (${text === '' ? '<empty>' : text.slice(0, 60)})`,
@@ -100,9 +110,9 @@ export function parseObject(type: ResourceType, text: string, mediaType: string)
 }
 
 /** Parses the body of a patch. */
-export function parsePatch(text: string): Json {
+export function parsePatch(body: Buffer): Json {
   try {
-    return JSON.parse(text) as Json
+    return JSON.parse(body.toString('utf8')) as Json
   } catch (error) {
     throw badRequest(`error decoding patch: ${error instanceof Error ? error.message : String(error)}`)
   }

@@ -1,4 +1,4 @@
-import { get, isObject, type Json, type JsonObject, metaOf } from './json.ts'
+import { get, type JsonObject, metaOf, textOf } from './json.ts'
 import { labelValueProblem, qualifiedNameProblem } from './object-meta.ts'
 import type { ResourceType } from './resource.ts'
 import { badRequest } from './status.ts'
@@ -49,7 +49,7 @@ function parseLabelSelector(text: string): Matcher[] {
 
 function labelOf(object: JsonObject, key: string): string | undefined {
   const value = get(object, 'metadata', 'labels', key)
-  return value === undefined || value === null ? undefined : String(value)
+  return value === undefined || value === null ? undefined : textOf(value)
 }
 
 function parseRequirement(tokens: string[]): Matcher {
@@ -62,6 +62,10 @@ function parseRequirement(tokens: string[]): Matcher {
   const operator = tokens[0]
   if (operator === undefined || operator === ',') return (object) => labelOf(object, key) !== undefined
   tokens.shift()
+  return parseOperator(key, operator, tokens)
+}
+
+function parseOperator(key: string, operator: string, tokens: string[]): Matcher {
   switch (operator) {
     case '=':
     case '==':
@@ -132,21 +136,15 @@ function parseFieldSelector(type: ResourceType, text: string): Matcher[] {
 }
 
 function fieldReader(type: ResourceType, field: string): (object: JsonObject) => string {
-  if (field === 'metadata.name') return (object) => fieldText(metaOf(object)['name'])
-  if (field === 'metadata.namespace') return (object) => fieldText(metaOf(object)['namespace'])
+  if (field === 'metadata.name') return (object) => textOf(metaOf(object)['name'])
+  if (field === 'metadata.namespace') return (object) => textOf(metaOf(object)['namespace'])
   const read = type.selectableFields.get(field)
   if (read) return read
   throw badRequest(`field label not supported: ${field}`)
 }
 
-/** A field's value as field selectors compare it: as text, empty when it is not there. */
-export function fieldText(value: Json | undefined): string {
-  if (value === undefined || value === null) return ''
-  return isObject(value) || Array.isArray(value) ? JSON.stringify(value) : String(value)
-}
-
 /** A reader of a dotted path, for the fields of builtin kinds and of `selectableFields`. */
 export function pathReader(path: string): (object: JsonObject) => string {
   const keys = path.replace(/^\./, '').split('.')
-  return (object) => fieldText(get(object, ...keys))
+  return (object) => textOf(get(object, ...keys))
 }

@@ -10,7 +10,7 @@ import { Deleter } from './deleter.ts'
 import { Faults } from './faults.ts'
 import { GarbageCollector } from './garbage-collector.ts'
 import { HttpHandler } from './http.ts'
-import { clone, getString, type JsonObject, metaOf } from './json.ts'
+import { clone, getString, type JsonObject, metaOf, textOf } from './json.ts'
 import { RequestMetrics } from './metrics.ts'
 import { OpenApi } from './openapi.ts'
 import { Reader } from './reader.ts'
@@ -167,7 +167,7 @@ export class ApiServer {
     const type = this.#typeOf(next)
     const namespace = type.namespaced ? (getString(next, 'metadata', 'namespace') ?? 'default') : ''
     const options: WriteOptions = { dryRun: false, fieldValidation: 'Strict', warnings: [] }
-    const existing = this.#store.collection(collectionKey(type)).get(namespace, String(metaOf(next)['name']))
+    const existing = this.#store.collection(collectionKey(type)).get(namespace, textOf(metaOf(next)['name']))
     if (!existing) return this.#writer.create(type, namespace, next, options).object
     metaOf(next)['resourceVersion'] = String(existing.resourceVersion)
     return this.#writer.update(type, existing, next, { ...options, part: 'main', replace: true }).object

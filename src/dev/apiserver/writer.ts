@@ -3,7 +3,7 @@ import { timestamp } from './age.ts'
 import type { Clock } from './clock.ts'
 import { decode, isNoOp, type WriteOptions } from './decode.ts'
 import { type FieldError, invalid } from './field-error.ts'
-import { clone, equal, get, getString, type Json, type JsonObject, metaOf } from './json.ts'
+import { clone, equal, get, getString, type Json, type JsonObject, metaOf, textOf } from './json.ts'
 import { finalizersOf, validateMetadata } from './object-meta.ts'
 import { collectionKey, type ResourceType } from './resource.ts'
 import { applyDefaults } from './schema/default.ts'
@@ -74,7 +74,7 @@ export class Writer {
     this.#validate(type, object, undefined)
     // The real server stores the object without status and fills the default in when it reads it back.
     if (type.enforcesSchema) applyDefaults(type.schema, object)
-    const name = String(metadata['name'])
+    const name = textOf(metadata['name'])
     if (collection.get(namespace, name)) throw alreadyExists(type, name)
     return options.dryRun ? new Stored(object, 0) : this.#store.put(collection, object)
   }
@@ -145,7 +145,7 @@ export class Writer {
     if (!found) throw notFound(NAMESPACE, namespace)
     if (get(found.object, 'metadata', 'deletionTimestamp') === undefined) return
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`
-    throw forbidden(type, String(metadata['name'] ?? ''), why, [
+    throw forbidden(type, textOf(metadata['name'] ?? ''), why, [
       {
         reason: 'NamespaceTerminating',
         message: `namespace ${namespace} is being terminated`,
@@ -168,7 +168,7 @@ export class Writer {
     }
     const uid = metadata['uid']
     if (replace && uid !== undefined && uid !== stored.uid) {
-      const why = `Precondition failed: UID in precondition: ${String(uid)}, UID in object meta: ${stored.uid}`
+      const why = `Precondition failed: UID in precondition: ${textOf(uid)}, UID in object meta: ${stored.uid}`
       throw conflict(type, name, why)
     }
     const resourceVersion = metadata['resourceVersion']

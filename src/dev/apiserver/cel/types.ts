@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { Environment } from '@marcbachmann/cel-js'
-import { isObject, type Json } from '../json.ts'
+import { isObject, type Json, textOf } from '../json.ts'
 import { type Schema, valueSchema } from '../schema/structural.ts'
 import { addKubernetesFunctions } from './functions.ts'
 
@@ -147,10 +147,10 @@ export class CelTypes {
 function stringType(schema: Schema): CelType {
   switch (schema.format) {
     case 'byte':
-      return { name: 'bytes', convert: (value) => new Uint8Array(Buffer.from(String(value), 'base64')) }
+      return { name: 'bytes', convert: (value) => new Uint8Array(Buffer.from(textOf(value), 'base64')) }
     case 'date':
     case 'date-time':
-      return { name: 'google.protobuf.Timestamp', convert: (value) => new Date(String(value)) }
+      return { name: 'google.protobuf.Timestamp', convert: (value) => new Date(textOf(value)) }
     default:
       return STRING
   }
@@ -166,7 +166,10 @@ function sameFields(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((item, index) => sameFields(item, b[index]))
   }
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  return typeof a === 'object' && typeof b === 'object' && a !== null && b !== null && sameEntries(a, b)
+}
+
+function sameEntries(a: object, b: object): boolean {
   const left = Object.entries(a)
   const right = new Map(Object.entries(b))
   return left.length === right.size && left.every(([key, value]) => sameFields(value, right.get(key)))

@@ -64,7 +64,7 @@ function checkType(schema: Schema, value: Json, path: string, errors: FieldError
 }
 
 function checkString(schema: Schema, value: string, path: string, errors: FieldError[]): void {
-  const length = [...value].length
+  const length = Array.from(value).length
   if (schema.maxLength !== undefined && length > schema.maxLength)
     errors.push(tooLong(path, schema.maxLength))
   if (schema.minLength !== undefined && length < schema.minLength) {
