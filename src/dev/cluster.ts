@@ -12,7 +12,7 @@ import { seedCatalogue } from './catalogue.ts'
 import { installCrds, kilonovaCrds, kubevirtCrds } from './crds.ts'
 import { KubeVirtStandIn } from './kubevirt/stand-in.ts'
 import { createNode, nodeNames } from './nodes.ts'
-import { ServiceSet, type ServiceSettings } from './service-set.ts'
+import { ServiceSet } from './service-set.ts'
 
 export interface ClusterOptions {
   /** How many nodes are simulated. */
@@ -28,7 +28,8 @@ export interface ClusterOptions {
   /** How long a simulated guest takes to boot. */
   readonly bootTimeMs: number
   readonly log: Omit<LogOptions, 'file'>
-  readonly settings?: ServiceSettings | undefined
+  /** Settings of the services that differ from their defaults, as environment variables. */
+  readonly env?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -95,7 +96,7 @@ export class DevCluster {
 
     this.#standIn = new KubeVirtStandIn(
       { client: this.#open('kubevirt'), clock: this.#clock, log: this.#log },
-      { bootTimeMs: this.#options.bootTimeMs },
+      { bootMs: this.#options.bootTimeMs, shutdownMs: this.#options.bootTimeMs / 2 },
     )
     await this.#standIn.start()
     this.#services = new ServiceSet(
@@ -106,7 +107,7 @@ export class DevCluster {
           openTransport(this.#options.messaging, { log, clock: this.#clock, broker: this.broker }),
         openDriver,
       },
-      { hosts, logFolder: this.logFolder, log: this.#options.log, settings: this.#options.settings ?? {} },
+      { hosts, logFolder: this.logFolder, log: this.#options.log, env: this.#options.env ?? {} },
     )
     await this.#services.startAll()
   }

@@ -7,20 +7,13 @@ import type { Service, ServiceDeps } from '../cmd/service.ts'
 import type { Clock } from '../common/clock.ts'
 import { RandomIds } from '../common/ids.ts'
 import { type LogOptions, type LogSink, openLog } from '../common/log.ts'
-import { API_SETTINGS, type ApiSettings } from '../conf/api.ts'
+import { API_SETTINGS } from '../conf/api.ts'
 import { COMPUTE_SETTINGS, type ComputeSettings } from '../conf/compute.ts'
 import { readOptions } from '../conf/options.ts'
-import { SCHEDULER_SETTINGS, type SchedulerSettings } from '../conf/scheduler.ts'
+import { SCHEDULER_SETTINGS } from '../conf/scheduler.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { Transport } from '../rpc/transport.ts'
 import type { ComputeDriver } from '../virt/driver.ts'
-
-/** Settings that differ from the services' defaults. */
-export interface ServiceSettings {
-  readonly api?: Partial<ApiSettings>
-  readonly scheduler?: Partial<SchedulerSettings>
-  readonly compute?: Partial<ComputeSettings>
-}
 
 export interface ServiceSetDeps {
   readonly clock: Clock
@@ -35,7 +28,8 @@ export interface ServiceSetOptions {
   /** The folder of the log files, one a service. */
   readonly logFolder: string
   readonly log: Omit<LogOptions, 'file'>
-  readonly settings: ServiceSettings
+  /** Settings that differ from the services' defaults, as environment variables. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 interface Running {
@@ -117,19 +111,19 @@ export class ServiceSet {
   }
 
   #build(name: string, deps: ServiceDeps): Service {
-    const { api, scheduler, compute } = this.#options.settings
+    const { env } = this.#options
     this.#count += 1
     const identity = `${name}_${this.#count}`
     switch (name) {
       case 'nova-api':
-        return buildApi(deps, { ...readOptions(API_SETTINGS, [], {}), ...api, identity })
+        return buildApi(deps, { ...readOptions(API_SETTINGS, [], env), identity })
       case 'nova-scheduler':
-        return buildScheduler(deps, { ...readOptions(SCHEDULER_SETTINGS, [], {}), ...scheduler, identity })
+        return buildScheduler(deps, { ...readOptions(SCHEDULER_SETTINGS, [], env), identity })
       case 'nova-conductor':
         return buildConductor(deps, { identity })
       default: {
         const host = name.replace(/^nova-compute-/, '')
-        const settings = { ...readOptions(COMPUTE_SETTINGS, [], {}), ...compute, host }
+        const settings = { ...readOptions(COMPUTE_SETTINGS, [], env), host }
         return buildCompute({ ...deps, driver: this.#deps.openDriver(deps, settings) }, settings)
       }
     }
