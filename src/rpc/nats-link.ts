@@ -106,8 +106,10 @@ export class NatsLink {
     this.#attached.clear()
     if (!session) return
     // Acks and replies that were written must reach the broker, unless it is not there to be reached.
-    const flushed = session.nc.flush().catch(() => undefined)
-    await Promise.race([flushed, this.#clock.sleep(FLUSH_ON_CLOSE_MS)])
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = this.#clock.after(FLUSH_ON_CLOSE_MS, resolve)
+    await Promise.race([session.nc.flush().catch(() => undefined), late])
+    timer.cancel()
     await session.nc.close()
   }
 
@@ -119,6 +121,10 @@ export class NatsLink {
       if (lost) this.#backSince = this.#clock.now()
       const js = jetstream(nc, { timeout: JETSTREAM_TIMEOUT_MS })
       const jsm = await js.jetstreamManager(false)
+      if (this.closed.aborted) {
+        await nc.close()
+        return
+      }
       this.#session = { nc, js, jsm, newInbox: () => createInbox(this.#options.inboxPrefix) }
       this.#log.info('Connected to the message broker', { server: nc.getServer() })
       for (const setUp of this.#attached) this.#setUp(this.#session, setUp)
