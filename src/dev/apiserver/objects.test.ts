@@ -15,7 +15,10 @@ const meta = (body: Json, key: string): Json | undefined => get(body, 'metadata'
 
 describe('create', () => {
   it('fills in metadata, defaults and the default status, and drops the status that was sent', async () => {
-    const { code, body } = await client.create({ ...widget('w', { nets: [{}] }), status: { state: 'hacked' } })
+    const { code, body } = await client.create({
+      ...widget('w', { nets: [{}] }),
+      status: { state: 'hacked' },
+    })
 
     expect(code).toBe(201)
     expect(body).toMatchObject({
@@ -49,9 +52,19 @@ describe('create', () => {
   it.each([
     ['a taken name', widget('taken'), 409, 'widgets.test.dev "taken" already exists'],
     ['another kind', { ...widget('w'), kind: 'Foo' }, 422, 'kind: Invalid value: "Foo": must be Widget'],
-    ['another version', { ...widget('w'), apiVersion: 'test.dev/v2' }, 400, 'does not match the expected API version'],
+    [
+      'another version',
+      { ...widget('w'), apiVersion: 'test.dev/v2' },
+      400,
+      'does not match the expected API version',
+    ],
     ['another namespace', widget('w', {}, { namespace: 'x' }), 400, 'does not match the namespace sent'],
-    ['a resourceVersion', widget('w', {}, { resourceVersion: '1' }), 500, 'resourceVersion should not be set'],
+    [
+      'a resourceVersion',
+      widget('w', {}, { resourceVersion: '1' }),
+      500,
+      'resourceVersion should not be set',
+    ],
     ['no name', widget(''), 422, 'metadata.name: Required value: name or generateName is required'],
     ['an illegal name', widget('A_b'), 422, 'a lowercase RFC 1123 subdomain must consist of'],
     ['an illegal label', widget('w', {}, { labels: { 'a b': 'c' } }), 422, 'name part must consist of'],
@@ -133,7 +146,9 @@ describe('update', () => {
     const { code, body } = await client.send('PUT', `${WIDGETS}/w`, widget('w'))
 
     expect(code).toBe(422)
-    expect(body['message']).toContain('metadata.resourceVersion: Invalid value: 0: must be specified for an update')
+    expect(body['message']).toContain(
+      'metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+    )
   })
 
   it('applies a JSON patch whole or not at all', async () => {
@@ -149,8 +164,17 @@ describe('update', () => {
   })
 
   it('merges the conditions of a node by type in a strategic merge patch', async () => {
-    const status = { conditions: [{ type: 'Ready', status: 'False' }, { type: 'Disk', status: 'False' }] }
-    await client.create({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' }, status }, '', '/api/v1/nodes')
+    const status = {
+      conditions: [
+        { type: 'Ready', status: 'False' },
+        { type: 'Disk', status: 'False' },
+      ],
+    }
+    await client.create(
+      { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' }, status },
+      '',
+      '/api/v1/nodes',
+    )
 
     const patch = { status: { conditions: [{ type: 'Ready', status: 'True' }] } }
     const headers = { 'content-type': 'application/strategic-merge-patch+json' }
@@ -172,7 +196,10 @@ describe('delete', () => {
     const half = await client.patch('w', { metadata: { finalizers: ['test.dev/b'] } })
     const last = await client.patch('w', { metadata: { finalizers: null } })
 
-    expect(deleted.body).toMatchObject({ kind: 'Widget', metadata: { generation: 2, deletionGracePeriodSeconds: 0 } })
+    expect(deleted.body).toMatchObject({
+      kind: 'Widget',
+      metadata: { generation: 2, deletionGracePeriodSeconds: 0 },
+    })
     expect(meta(deleted.body, 'deletionTimestamp')).toBeDefined()
     expect(added.body['message']).toContain('no new finalizers can be added if the object is being deleted')
     expect(half.code).toBe(200)
@@ -236,16 +263,25 @@ describe('delete', () => {
 
   it('empties a deleted namespace and refuses to create in it meanwhile', async () => {
     const path = WIDGETS.replace('default', 'doomed')
-    await client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'doomed' } }, '', '/api/v1/namespaces')
+    await client.create(
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'doomed' } },
+      '',
+      '/api/v1/namespaces',
+    )
     await client.create(widget('w', {}, { finalizers: ['test.dev/a'] }), '', path)
     const watch = await client.watch('fieldSelector=metadata.name=doomed', '/api/v1/namespaces')
     await watch.take(1)
 
     await client.send('DELETE', '/api/v1/namespaces/doomed')
     const refused = await client.create(widget('late'), '', path)
-    await client.send('PATCH', `${path}/w`, { metadata: { finalizers: null } }, {
-      'content-type': 'application/merge-patch+json',
-    })
+    await client.send(
+      'PATCH',
+      `${path}/w`,
+      { metadata: { finalizers: null } },
+      {
+        'content-type': 'application/merge-patch+json',
+      },
+    )
 
     expect(refused.body['message']).toContain('because it is being terminated')
     expect(await watch.take(2)).toEqual(['MODIFIED doomed', 'DELETED doomed'])

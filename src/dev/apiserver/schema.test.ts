@@ -21,7 +21,10 @@ it.each([
   [{ size: 'x' }, 'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"'],
   [{ name: 'B' }, `spec.name: Invalid value: "B": spec.name in body should match '^[a-z]+$'`],
   [{ when: 'x' }, 'spec.when: Invalid value: "x": spec.when in body must be of type date-time: "x"'],
-  [{ port: true }, 'spec.port: Invalid value: "boolean": spec.port in body must be of type integer,string: "boolean"'],
+  [
+    { port: true },
+    'spec.port: Invalid value: "boolean": spec.port in body must be of type integer,string: "boolean"',
+  ],
   [{ tags: ['a', 'b', 'c'] }, 'spec.tags: Too many: 3: must have at most 2 items'],
   [{ tags: ['a', 'a'] }, 'spec.tags[1]: Duplicate value: "a"'],
   [{ labels: { a: 'long' } }, 'spec.labels.a: Too long: may not be more than 3 bytes'],
@@ -29,7 +32,10 @@ it.each([
   const { code, body } = await client.create(widget('bad', spec))
 
   expect(code).toBe(422)
-  expect(body).toMatchObject({ reason: 'Invalid', details: { name: 'bad', group: 'test.dev', kind: 'Widget' } })
+  expect(body).toMatchObject({
+    reason: 'Invalid',
+    details: { name: 'bad', group: 'test.dev', kind: 'Widget' },
+  })
   expect(body['message']).toContain('Widget.test.dev "bad" is invalid: ')
   expect(body['message']).toContain(message)
 })
@@ -90,7 +96,9 @@ describe('CEL rules', () => {
     const text = JSON.stringify(WIDGET_CRD).replaceAll('widgets', 'gadgets').replaceAll('Widget', 'Gadget')
     const crd = JSON.parse(text.replaceAll('"wd"', '"gd"')) as JsonObject
     const version = (get(crd, 'spec', 'versions') as JsonObject[])[0]
-    ;(get(version, 'schema', 'openAPIV3Schema', 'properties', 'spec') as JsonObject)['x-kubernetes-validations'] = [rule]
+    ;(get(version, 'schema', 'openAPIV3Schema', 'properties', 'spec') as JsonObject)[
+      'x-kubernetes-validations'
+    ] = [rule]
     return crd
   }
 
@@ -114,7 +122,11 @@ describe('CEL rules', () => {
     ["'a' in self.labels && self.labels['a'] == 'b'", { labels: {} }, { labels: { a: 'b' } }],
     ['self.nets.map(n, n.ip).exists(i, i.matches("^10[.]"))', { nets: [{}] }, { nets: [{ ip: '10.1' }] }],
     ['self.tags.size() + self.size < 4', { tags: ['a'], size: 3 }, { tags: ['a'], size: 2 }],
-    ["self.when < timestamp('2026-01-01T00:00:00Z')", { when: '2026-02-01T00:00:00Z' }, { when: '2025-02-01T00:00:00Z' }],
+    [
+      "self.when < timestamp('2026-01-01T00:00:00Z')",
+      { when: '2026-02-01T00:00:00Z' },
+      { when: '2025-02-01T00:00:00Z' },
+    ],
     ['!has(self.name) || quantity(self.name).isLessThan(quantity("1Gi"))', { name: 'no' }, {}],
     ["type(self.port) == int ? self.port > 9 : self.port == 'http'", { port: 8 }, { port: 'http' }],
     ['self.?note.orValue("x") == "x"', { note: 'y' }, {}],
@@ -131,7 +143,9 @@ describe('CEL rules', () => {
 describe('a CustomResourceDefinition', () => {
   it('is served from its creation to its deletion, and says it is established', async () => {
     const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
-    const text = JSON.stringify(WIDGET_CRD).replaceAll('widgets', 'shortlived').replaceAll('"Widget"', '"Shortlived"')
+    const text = JSON.stringify(WIDGET_CRD)
+      .replaceAll('widgets', 'shortlived')
+      .replaceAll('"Widget"', '"Shortlived"')
     const things = WIDGETS.replace('widgets', 'shortlived')
 
     const created = await client.create(JSON.parse(text) as JsonObject, '', path)
@@ -150,10 +164,11 @@ describe('a CustomResourceDefinition', () => {
     await client.create(widget('old'))
     const crd = clone(WIDGET_CRD)
     const version = (get(crd, 'spec', 'versions') as JsonObject[])[0]
-    ;(get(version, 'schema', 'openAPIV3Schema', 'properties', 'spec', 'properties') as JsonObject)['extra'] = {
-      type: 'string',
-      default: 'yes',
-    }
+    ;(get(version, 'schema', 'openAPIV3Schema', 'properties', 'spec', 'properties') as JsonObject)['extra'] =
+      {
+        type: 'string',
+        default: 'yes',
+      }
 
     server.installCrd(crd)
 

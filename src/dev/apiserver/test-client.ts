@@ -56,7 +56,12 @@ export const WIDGET_CRD: JsonObject = {
                   when: { type: 'string', format: 'date-time' },
                   port: { 'x-kubernetes-int-or-string': true },
                   note: { type: 'string', nullable: true },
-                  tags: { type: 'array', maxItems: 2, 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
+                  tags: {
+                    type: 'array',
+                    maxItems: 2,
+                    'x-kubernetes-list-type': 'set',
+                    items: { type: 'string' },
+                  },
                   labels: { type: 'object', additionalProperties: { type: 'string', maxLength: 3 } },
                   free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
                   nets: {
@@ -73,7 +78,10 @@ export const WIDGET_CRD: JsonObject = {
                   host: { type: 'string' },
                   conditions: {
                     type: 'array',
-                    items: { type: 'object', properties: { type: { type: 'string' }, status: { type: 'string' } } },
+                    items: {
+                      type: 'object',
+                      properties: { type: { type: 'string' }, status: { type: 'string' } },
+                    },
                   },
                 },
               },
@@ -89,7 +97,12 @@ export const WIDGETS = '/apis/test.dev/v1/namespaces/default/widgets'
 
 /** A widget with this spec; a flavor is filled in. */
 export function widget(name: string, spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject {
-  return { apiVersion: 'test.dev/v1', kind: 'Widget', metadata: { name, ...metadata }, spec: { flavor: 'a', ...spec } }
+  return {
+    apiVersion: 'test.dev/v1',
+    kind: 'Widget',
+    metadata: { name, ...metadata },
+    spec: { flavor: 'a', ...spec },
+  }
 }
 
 /** An answer, with its body parsed. */
@@ -107,14 +120,23 @@ export class TestClient {
     this.#server = server
   }
 
-  async send(method: string, path: string, body?: Json, headers: Record<string, string> = {}): Promise<Answer> {
+  async send(
+    method: string,
+    path: string,
+    body?: Json,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const response = await fetch(this.#server.url + path, {
       method,
       headers: { 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()
-    return { code: response.status, body: text ? (JSON.parse(text) as JsonObject) : {}, headers: response.headers }
+    return {
+      code: response.status,
+      body: text ? (JSON.parse(text) as JsonObject) : {},
+      headers: response.headers,
+    }
   }
 
   get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
@@ -126,7 +148,9 @@ export class TestClient {
   }
 
   patch(name: string, patch: Json, query = ''): Promise<Answer> {
-    return this.send('PATCH', `${WIDGETS}/${name}${query}`, patch, { 'content-type': 'application/merge-patch+json' })
+    return this.send('PATCH', `${WIDGETS}/${name}${query}`, patch, {
+      'content-type': 'application/merge-patch+json',
+    })
   }
 
   delete(name: string, options?: JsonObject): Promise<Answer> {
@@ -135,7 +159,10 @@ export class TestClient {
 
   async watch(query: string, path = WIDGETS, headers: Record<string, string> = {}): Promise<TestWatch> {
     const abort = new AbortController()
-    const response = await fetch(`${this.#server.url}${path}?watch=true&${query}`, { headers, signal: abort.signal })
+    const response = await fetch(`${this.#server.url}${path}?watch=true&${query}`, {
+      headers,
+      signal: abort.signal,
+    })
     return new TestWatch(response, abort)
   }
 }
