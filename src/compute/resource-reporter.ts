@@ -6,15 +6,18 @@ import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { ComputeNodeReport } from '../conductor/rpcapi.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
-import type { ComputeDriver } from '../virt/driver.ts'
+import type { ComputeDriver, HostResources } from '../virt/driver.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
+
+/** The zone of a host that names none. Nova: default_availability_zone. */
+const DEFAULT_ZONE = 'nova'
 
 export interface ReporterOptions {
   readonly host: string
   readonly version: string
-  /** How often the agent says that it is alive. Nova: report_interval, 10 s. */
+  /** How often the agent says that it is alive, and what is claimed if that changed. Nova: report_interval, 10 s. */
   readonly reportIntervalMs: number
-  /** How often the host's resources are looked at; they are written when they changed. Nova: 60 s. */
+  /** How often the hypervisor is asked what the host has. Nova: 60 s. */
   readonly updateResourcesIntervalMs: number
 }
 
@@ -32,6 +35,7 @@ export class ResourceReporter {
   readonly #log: Logger
   readonly #options: ReporterOptions
   readonly #timers: Timer[] = []
+  #resources: HostResources | undefined
   #last = ''
 
   constructor(
@@ -58,14 +62,16 @@ export class ResourceReporter {
 
   /** Reports once, then again and again. */
   async start(): Promise<void> {
-    await this.reportResources()
+    await this.#look()
+    await this.#report()
     await this.#heartbeat()
     this.#timers.push(
-      this.#clock.every(this.#options.reportIntervalMs, () =>
-        this.#quietly('heartbeat', () => this.#heartbeat()),
-      ),
+      this.#clock.every(this.#options.reportIntervalMs, () => {
+        this.#quietly('heartbeat', () => this.#heartbeat())
+        this.#quietly('resource report', () => this.#report())
+      }),
       this.#clock.every(this.#options.updateResourcesIntervalMs, () =>
-        this.#quietly('resource report', () => this.reportResources()),
+        this.#quietly('look at the resources', () => this.#look()),
       ),
     )
   }
@@ -74,9 +80,14 @@ export class ResourceReporter {
     for (const timer of this.#timers) timer.cancel()
   }
 
+  async #look(): Promise<void> {
+    this.#resources = await this.#driver.getAvailableResource()
+  }
+
   /** Says what the host has and what is claimed on it, if that is news. */
-  async reportResources(): Promise<void> {
-    const { vcpus, memoryMb, diskGb, ...kind } = await this.#driver.getAvailableResource()
+  async #report(): Promise<void> {
+    if (!this.#resources) return
+    const { vcpus, memoryMb, diskGb, availabilityZone = DEFAULT_ZONE, ...kind } = this.#resources
     const guests = await this.#driver.listInstances()
     const runningVms = guests.filter((guest) => guest.powerState === 'RUNNING').length
     const { host, version } = this.#options
@@ -84,6 +95,7 @@ export class ResourceReporter {
       host,
       version,
       ...kind,
+      availabilityZone,
       inventory: { vcpus, memoryMb, diskGb },
       usage: { ...this.#tracker.usage(), runningVms },
     }

@@ -131,9 +131,9 @@ export class ConductorManager {
 
   /** Writes what an agent reports of its host. A host that is new becomes a ComputeNode. */
   async computeNodeReport(ctx: RequestContext, report: ComputeNodeReport): Promise<void> {
-    const { host, availabilityZone, ...facts } = report
+    const { host, ...facts } = report
     const reportedAt = toTimestamp(this.#deps.clock.now())
-    const status = { ...facts, availabilityZone: availabilityZone ?? null, reportedAt, state: 'up' }
+    const status = { ...facts, reportedAt, state: 'up' }
     const write = async (): Promise<void> => {
       await this.#deps.client.mergePatch(COMPUTE_NODE, { name: host }, { status }, { subresource: 'status' })
     }

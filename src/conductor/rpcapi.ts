@@ -86,7 +86,7 @@ export const computeNodeReport = defineMethod({
     version: z.string(),
     hypervisorType: z.string(),
     architecture: z.string(),
-    availabilityZone: z.string().optional(),
+    availabilityZone: z.string(),
     inventory: z.object({ vcpus: z.int(), memoryMb: z.int(), diskGb: z.int() }),
     usage: z.object({ vcpus: z.int(), memoryMb: z.int(), diskGb: z.int(), runningVms: z.int() }),
   }),

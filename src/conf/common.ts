@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { LogLevel, LogOptions } from '../common/log.ts'
 import { type Option, UsageError, oneOf, optionalText, text, wholeNumber } from './options.ts'
@@ -38,7 +39,7 @@ export const SERVICE_OPTIONS = {
   ),
   messaging: text('the message broker', 'nats://127.0.0.1:4222', 'URL'),
   healthPort: wholeNumber('port of /healthz and /readyz; 0 for none', 0, 'PORT'),
-  identity: text('this process among its likes, in leases', `${hostname()}_${process.pid}`),
+  identity: text('this process among its likes, in leases', `${hostname()}_${randomUUID().slice(0, 8)}`),
 }
 
 export function logOptions(conf: {

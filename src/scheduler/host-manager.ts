@@ -2,7 +2,7 @@ import type { ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { Informer } from '../kube/informer.ts'
 import type { FlavorSize } from '../objects/build-request.ts'
-import { type Amounts, DEFAULT_ZONE, type HostState, NOTHING, amountsOf, minus, plus } from './host-state.ts'
+import { type Amounts, type HostState, NOTHING, amountsOf, minus, plus } from './host-state.ts'
 
 /** What counts where a ComputeNode says nothing. Nova: initial_cpu_allocation_ratio and friends, reserved_host_*. */
 export interface HostDefaults {
@@ -120,7 +120,7 @@ export class HostManager {
       disabledReason: spec.disabledReason,
       up: !spec.forcedDown && !silent,
       downReason: spec.forcedDown ? 'forced down' : silent ? 'the agent does not report' : undefined,
-      availabilityZone: status.availabilityZone ?? DEFAULT_ZONE,
+      availabilityZone: status.availabilityZone ?? '',
       hypervisorType: status.hypervisorType,
       architecture: status.architecture,
       inventory: status.inventory,

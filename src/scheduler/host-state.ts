@@ -27,9 +27,6 @@ export interface HostState {
   readonly used: Amounts
 }
 
-/** The zone of a host that names none. Nova: default_availability_zone. */
-export const DEFAULT_ZONE = 'nova'
-
 export const NOTHING: Amounts = { vcpus: 0, memoryMb: 0, diskGb: 0 }
 
 export function plus(a: Amounts, b: Amounts): Amounts {

@@ -19,7 +19,7 @@ import type { BuildRequest } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { toFault } from '../objects/instance-update.ts'
 import type { HostManager } from './host-manager.ts'
-import { type Amounts, capacityOf, DEFAULT_ZONE, type HostState, NOTHING } from './host-state.ts'
+import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import type { BuildInstancesArgs } from './rpcapi.ts'
 import { type Policy, type Selection, explainNoValidHost, selectDestination } from './select-destination.ts'
 
@@ -157,7 +157,7 @@ export class SchedulerManager {
       instance,
       {
         host: host.host,
-        availabilityZone: host.availabilityZone === DEFAULT_ZONE ? null : host.availabilityZone,
+        availabilityZone: host.availabilityZone,
         attempt: (instance.status.attempt ?? 0) + 1,
         alternates: [...selection.alternates],
         flavor: request.flavor,

@@ -75,7 +75,7 @@ function topReasons(reasons: ReadonlyMap<string, number>): string[] {
   return [...reasons]
     .sort((a, b) => b[1] - a[1])
     .slice(0, MAX_REASONS)
-    .map(([reason, count]) => `${count}: ${reason}`.slice(0, MAX_REASON_LENGTH))
+    .map(([reason, count]) => `${count} ${reason}`.slice(0, MAX_REASON_LENGTH))
 }
 
 /** Why no host was valid, in one sentence with the numbers. */

@@ -12,10 +12,10 @@ export class ImagePropertiesFilter implements HostFilter {
   check(host: HostState, request: BuildRequest): Verdict {
     const { hw_architecture, img_hv_type } = request.image.properties
     if (hw_architecture && host.architecture && hw_architecture !== host.architecture) {
-      return reject(`architecture is ${host.architecture}, the image needs ${hw_architecture}`)
+      return reject(`of architecture ${host.architecture}, the image needs ${hw_architecture}`)
     }
     if (img_hv_type && host.hypervisorType && img_hv_type !== host.hypervisorType) {
-      return reject(`hypervisor is ${host.hypervisorType}, the image needs ${img_hv_type}`)
+      return reject(`with hypervisor ${host.hypervisorType}, the image needs ${img_hv_type}`)
     }
     return PASS
   }

@@ -15,6 +15,6 @@ export class ResourceFilter implements HostFilter {
         `MEMORY_MB ${wanted.memoryMb} asked, ${Math.max(0, free.memoryMb)} free`,
       wanted.diskGb > free.diskGb && `DISK_GB ${wanted.diskGb} asked, ${Math.max(0, free.diskGb)} free`,
     ].filter((one) => one !== false)
-    return short.length === 0 ? PASS : reject(`no room: ${short.join('; ')}`)
+    return short.length === 0 ? PASS : reject(`without room: ${short.join('; ')}`)
   }
 }
