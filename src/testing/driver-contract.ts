@@ -6,6 +6,8 @@ import { until } from './until.ts'
 
 /** Where a driver is tried: its hypervisor, and what guests and strangers do there behind its back. */
 export interface DriverWorld {
+  /** Makes the instance that a guest belongs to, and answers its uid. */
+  makeInstance(ref: { readonly namespace: string; readonly name: string }): Promise<string>
   /** A started driver for the host; every call makes a new one, as a restart of the agent does. */
   driver(host: string): Promise<ComputeDriver>
   /** Puts a machine of somebody else's under the guest's name. */
@@ -35,29 +37,7 @@ const [HOST, OTHER_HOST] = HOSTS
 
 const ctx = serviceContext('req-00000000-0000-4000-8000-000000000001')
 
-let lastUid = 0
-
-/** A guest no other test has: worlds may be shared. */
-function makeGuest(change: Partial<GuestSpec> = {}): GuestSpec {
-  const uid = `00000000-0000-4000-8000-${String(++lastUid).padStart(12, '0')}`
-  return {
-    namespace: 'default',
-    name: `guest-${lastUid}`,
-    uid,
-    hostname: `guest-${lastUid}`,
-    vcpus: 1,
-    memoryMb: 512,
-    diskGb: 0,
-    disk: { kind: 'containerDisk', image: 'quay.io/kubevirt/cirros-container-disk-demo:v1.9.0' },
-    properties: {},
-    ...change,
-  }
-}
-
-/** The same name once more, as a user makes it after a delete. */
-function makeNamesake(guest: GuestSpec): GuestSpec {
-  return makeGuest({ namespace: guest.namespace, name: guest.name })
-}
+let lastNumber = 0
 
 async function stateOf(driver: ComputeDriver, guest: GuestRef): Promise<PowerState> {
   return (await driver.getInfo(guest)).powerState
@@ -91,6 +71,27 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       await world.close()
     })
 
+    /** A guest that no other test has: worlds may share an API server. */
+    async function makeGuest(name = `guest-${++lastNumber}`): Promise<GuestSpec> {
+      const namespace = 'default'
+      return {
+        namespace,
+        name,
+        uid: await world.makeInstance({ namespace, name }),
+        hostname: name,
+        vcpus: 1,
+        memoryMb: 512,
+        diskGb: 0,
+        disk: { kind: 'containerDisk', image: 'quay.io/kubevirt/cirros-container-disk-demo:v1.9.0' },
+        properties: {},
+      }
+    }
+
+    /** The same name once more, as a user makes it after a delete. */
+    async function makeNamesake({ name }: GuestSpec): Promise<GuestSpec> {
+      return makeGuest(name)
+    }
+
     describe('getAvailableResource', () => {
       it('tells what the host has', async () => {
         const resources = await driver.getAvailableResource()
@@ -105,7 +106,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
 
     describe('spawn', () => {
       it('makes a guest that runs and has an address', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
 
         const info = await driver.spawn(ctx, guest)
 
@@ -115,7 +116,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('called twice takes over the guest it made', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         const first = await driver.spawn(ctx, guest)
 
         expect(await driver.spawn(ctx, guest)).toEqual(first)
@@ -123,7 +124,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('called twice at the same time makes one guest', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
 
         const [first, second] = await Promise.all([driver.spawn(ctx, guest), driver.spawn(ctx, guest)])
 
@@ -131,7 +132,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('takes over a guest that a crashed agent had begun', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         const before = await driver.spawn(ctx, guest)
         await driver.stop()
 
@@ -141,7 +142,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('refuses a name under which a machine of somebody else stands, and leaves that alone', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await world.putForeign(guest)
 
         await expect(driver.spawn(ctx, guest)).rejects.toThrow(InstanceExists)
@@ -150,8 +151,8 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('refuses a name that another instance still has', async () => {
-        const guest = makeGuest()
-        const namesake = makeNamesake(guest)
+        const guest = await makeGuest()
+        const namesake = await makeNamesake(guest)
         await driver.spawn(ctx, guest)
 
         await expect(driver.spawn(ctx, namesake)).rejects.toThrow(InstanceExists)
@@ -160,7 +161,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('fails while the guest is still on another host, and leaves it alone', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         const other = await world.driver(OTHER_HOST)
 
@@ -169,8 +170,8 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('makes a new guest under the name of one that was deleted', async () => {
-        const guest = makeGuest()
-        const namesake = makeNamesake(guest)
+        const guest = await makeGuest()
+        const namesake = await makeNamesake(guest)
         await driver.spawn(ctx, guest)
         await driver.destroy(ctx, guest)
 
@@ -179,7 +180,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('gives up with the reason of its signal, and what it left can be destroyed', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         const abort = new AbortController()
         world.holdBoot()
         const spawning = driver.spawn(ctx, guest, { signal: abort.signal })
@@ -194,7 +195,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('rejects at once when its signal is aborted already', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         const signal = AbortSignal.abort(new Error('too late'))
 
         await expect(driver.spawn(ctx, guest, { signal })).rejects.toThrow('too late')
@@ -204,7 +205,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
 
     describe('powerOff', () => {
       it('lets a guest shut itself down', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
 
         await driver.powerOff(ctx, guest, { timeoutMs: 60_000 })
@@ -214,7 +215,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('forces a guest off that does not heed, after the timeout and not before', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await world.makeStubborn(guest)
 
@@ -229,7 +230,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('forces a guest off at once when there is no time', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await world.makeStubborn(guest)
 
@@ -239,7 +240,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('is content with a guest that is off', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await driver.powerOff(ctx, guest, { timeoutMs: 60_000 })
 
@@ -249,7 +250,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('is content with a guest that shut itself down', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await world.guestPowersOff(guest)
         await until('the driver sees it', async () => (await stateOf(driver, guest)) === 'SHUTDOWN')
@@ -260,11 +261,11 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('counts a guest that is not there as off', async () => {
-        await expect(driver.powerOff(ctx, makeGuest(), { timeoutMs: 60_000 })).resolves.toBeUndefined()
+        await expect(driver.powerOff(ctx, await makeGuest(), { timeoutMs: 60_000 })).resolves.toBeUndefined()
       })
 
       it('goes on where a crashed agent stopped', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await world.makeStubborn(guest)
         const abort = new AbortController()
@@ -285,7 +286,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
 
     describe('powerOn', () => {
       it('starts a guest that was switched off', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await driver.powerOff(ctx, guest, { timeoutMs: 60_000 })
 
@@ -294,7 +295,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it.each(['guestPowersOff', 'guestCrashes'] as const)('starts a guest after %s', async (event) => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await world[event](guest)
         await until('the driver sees it', async () => (await stateOf(driver, guest)) !== 'RUNNING')
@@ -303,27 +304,27 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('leaves a guest alone that runs', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         const before = await driver.spawn(ctx, guest)
 
         expect(await driver.powerOn(ctx, guest)).toEqual(before)
       })
 
       it('fails when there is no such guest', async () => {
-        await expect(driver.powerOn(ctx, makeGuest())).rejects.toThrow(InstancePowerOnFailure)
+        await expect(driver.powerOn(ctx, await makeGuest())).rejects.toThrow(InstancePowerOnFailure)
       })
 
       it('fails for an instance whose name another one has now', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
 
-        await expect(driver.powerOn(ctx, makeNamesake(guest))).rejects.toThrow(InstancePowerOnFailure)
+        await expect(driver.powerOn(ctx, await makeNamesake(guest))).rejects.toThrow(InstancePowerOnFailure)
       })
     })
 
     describe('destroy', () => {
       it.each([60_000, undefined])('removes a guest (switched off before: %s)', async (timeoutMs) => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         if (timeoutMs !== undefined) await driver.powerOff(ctx, guest, { timeoutMs })
 
@@ -335,16 +336,16 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('may be called twice, and for a guest that never was', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await driver.destroy(ctx, guest)
 
         await expect(driver.destroy(ctx, guest)).resolves.toBeUndefined()
-        await expect(driver.destroy(ctx, makeGuest())).resolves.toBeUndefined()
+        await expect(driver.destroy(ctx, await makeGuest())).resolves.toBeUndefined()
       })
 
       it('does not touch a machine of somebody else', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await world.putForeign(guest)
 
         await driver.destroy(ctx, guest)
@@ -353,8 +354,8 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('does not touch a later instance of the same name', async () => {
-        const guest = makeGuest()
-        const namesake = makeNamesake(guest)
+        const guest = await makeGuest()
+        const namesake = await makeNamesake(guest)
         await driver.spawn(ctx, namesake)
 
         await driver.destroy(ctx, guest)
@@ -363,7 +364,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('does not touch a guest that has moved to another host', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         const other = await world.driver(OTHER_HOST)
         await other.spawn(ctx, guest)
 
@@ -375,8 +376,8 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
 
     describe('listInstances', () => {
       it("lists this host's guests alone, also after a restart", async () => {
-        const [here, there] = [makeGuest(), makeGuest()]
-        await world.putForeign(makeGuest())
+        const [here, there] = [await makeGuest(), await makeGuest()]
+        await world.putForeign(await makeGuest())
         const other = await world.driver(OTHER_HOST)
         await Promise.all([driver.spawn(ctx, here), other.spawn(ctx, there)])
         await driver.stop()
@@ -391,7 +392,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
 
     describe('lifecycle events', () => {
       it('tell each change of power state once', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         const heard = hear(driver, guest)
 
         await driver.spawn(ctx, guest)
@@ -411,7 +412,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
         { event: 'guestCrashes', state: 'CRASHED' },
         { event: 'removeGuest', state: 'NOSTATE' },
       ] as const)('tell $state after $event', async ({ event, state }) => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         const heard = hear(driver, guest)
 
@@ -422,7 +423,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('tell SHUTDOWN and not CRASHED when we forced the guest off', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         await driver.spawn(ctx, guest)
         await world.makeStubborn(guest)
         const heard = hear(driver, guest)
@@ -434,7 +435,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('are not told of guests on another host, nor after the listener left', async () => {
-        const guest = makeGuest()
+        const guest = await makeGuest()
         const other = await world.driver(OTHER_HOST)
         const heard = hear(other, guest)
         const left: LifecycleEvent[] = []

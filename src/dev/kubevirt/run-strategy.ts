@@ -33,7 +33,10 @@ export function stepOf(
   if (vm.metadata.deletionTimestamp !== undefined) return vmi ? 'stop' : 'nothing'
   const [first] = requests
   if (vmi && first?.action === 'Stop') return 'stop'
-  if (vmi) return stepWithVmi(vm.spec.runStrategy, vmi)
+  return vmi ? stepWithVmi(vm.spec.runStrategy, vmi) : stepWithoutVmi(vm, first)
+}
+
+function stepWithoutVmi(vm: VirtualMachine, first: StateChangeRequest | undefined): Step {
   const isNew = vm.status?.printableStatus === undefined
   switch (vm.spec.runStrategy) {
     case 'Always':

@@ -50,7 +50,9 @@ function makeFixture(host = 'node-1'): {
 
 async function makeWorld(): Promise<DriverWorld> {
   const { hypervisor, clock, makeDriver } = makeFixture()
+  let instances = 0
   return {
+    makeInstance: async () => `00000000-0000-4000-8000-${String(++instances).padStart(12, '0')}`,
     driver: async (host) => {
       const driver = makeDriver(host)
       await driver.start()
