@@ -67,7 +67,10 @@ class TypeWriter {
     }
     if (node.type === 'object' && node.properties) return this.#interface(node, name)
     if (node.type === 'object') {
-      const value = typeof node.additionalProperties === 'object' ? this.typeOf(node.additionalProperties, name) : 'unknown'
+      const value =
+        typeof node.additionalProperties === 'object'
+          ? this.typeOf(node.additionalProperties, name)
+          : 'unknown'
       return `Readonly<Record<string, ${value}>>`
     }
     return SCALARS[node.type ?? ''] ?? 'unknown'
@@ -88,7 +91,10 @@ class TypeWriter {
 /** Through the project's formatter, so that `npm run format` leaves the files as they are. */
 function formatted(source: string): string {
   const biome = 'node_modules/.bin/biome'
-  return execFileSync(biome, ['format', '--stdin-file-path=generated.ts'], { input: source, encoding: 'utf8' })
+  return execFileSync(biome, ['format', '--stdin-file-path=generated.ts'], {
+    input: source,
+    encoding: 'utf8',
+  })
 }
 
 function generate(text: string): { kind: string; source: string } {
