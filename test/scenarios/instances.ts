@@ -64,7 +64,10 @@ export class Project {
 
   /** Waits until nothing is being done to it and it is in this vm_state. */
   async untilState(name: string, vmState: Instance['status']['vmState']): Promise<Instance> {
-    return await this.until(name, ({ status }) => status.vmState === vmState && status.taskState === undefined)
+    return await this.until(
+      name,
+      ({ status }) => status.vmState === vmState && status.taskState === undefined,
+    )
   }
 
   async untilGone(name: string): Promise<void> {
@@ -88,7 +91,9 @@ export class Project {
   /** Waits until the record of an operation says how it ended. */
   async actionEnd(name: string, action: string): Promise<InstanceAction> {
     for (;;) {
-      const found = (await this.actions(name)).findLast((one) => one.spec.action === action && one.status?.result)
+      const found = (await this.actions(name)).findLast(
+        (one) => one.spec.action === action && one.status?.result,
+      )
       if (found) return found
       await new Promise((resolve) => setTimeout(resolve, 20))
     }

@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { killAtExit, leaveAtExit } from './parts/keeper.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const POLL_MS = 20
+const START_TIMEOUT_MS = 60_000
+
+/** One of our services as a process of its own: `kilonova api`, `kilonova compute --host node-1`. */
+export class ServiceProcess {
+  readonly #args: readonly string[]
+  readonly #env: Readonly<Record<string, string>>
+  readonly #logFile: string
+  #child: ChildProcess | undefined
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, logFile: string) {
+    this.#args = args
+    this.#env = env
+    this.#logFile = logFile
+  }
+
+  /** Resolves when the service says that it has started. */
+  async start(): Promise<void> {
+    const before = this.log().length
+    const log = openSync(this.#logFile, 'a')
+    const child = spawn(process.execPath, [MAIN, ...this.#args], {
+      env: { ...process.env, ...this.#env },
+      stdio: ['ignore', log, log],
+    })
+    closeSync(log)
+    this.#child = child
+    if (child.pid !== undefined) killAtExit(child.pid)
+    const deadline = Date.now() + START_TIMEOUT_MS
+    while (!this.log().slice(before).includes('] Started nova-')) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`kilonova ${this.#args.join(' ')} did not start:\n${this.log().slice(-2000)}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  }
+
+  /** SIGTERM: it drains. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+  }
+
+  /** SIGKILL: it ends in the middle of whatever it does. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  log(): string {
+    return existsSync(this.#logFile) ? readFileSync(this.#logFile, 'utf8') : ''
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+    if (child.pid !== undefined) leaveAtExit(child.pid)
+  }
+}
