@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { SystemClock } from '../../src/common/clock.ts'
+import { AggregatedApi } from '../../src/dev/kubevirt/aggregated-api.ts'
+import { Subresources } from '../../src/dev/kubevirt/subresources.ts'
+import { errorOfResponse } from '../../src/kube/api-error.ts'
+import { HttpKubeClient } from '../../src/kube/http-client.ts'
+import { loadKubeConfig } from '../../src/kube/kube-config.ts'
+import { describeDriverContract } from '../../src/testing/driver-contract.ts'
+import { makeKubeVirtWorld } from '../../src/testing/kubevirt-world.ts'
+import { captureLog } from '../../src/testing/log-capture.ts'
+import { until } from '../../src/testing/until.ts'
+import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
+import { kubevirtCrdFiles } from './parts/crds.ts'
+import { setupNeeded } from './setup-needed.ts'
+
+const needed = setupNeeded()
+if (needed !== undefined) console.log(needed)
+
+/** KubeVirt's kinds (its own CRDs where they can be had) on a real API server, run by the stand-in. */
+describe.skipIf(needed !== undefined)('on a real API server', () => {
+  const clock = new SystemClock()
+  const { log } = captureLog()
+  let plane: ControlPlane
+  let client: HttpKubeClient
+  let api: AggregatedApi
+
+  beforeAll(async () => {
+    plane = await startControlPlane()
+    client = makeClient()
+    for (const file of kubevirtCrdFiles()) await applyCrd(file)
+    for (const plural of ['virtualmachines', 'virtualmachineinstances']) {
+      const path = `/apis/kubevirt.io/v1/${plural}`
+      await until(`${plural} are served`, async () => (await plane.request(path)).status === 200)
+    }
+    // One for all tests: the API server takes seconds to notice a new one.
+    const subresources = new Subresources({ client })
+    api = new AggregatedApi(
+      { client, clock, log },
+      { handle: async (method, path, body) => subresources.handle(method, path, body) },
+    )
+    await api.start()
+  })
+
+  afterAll(async () => {
+    await api?.stop()
+    await client?.close()
+    await plane?.stop()
+  })
+
+  function makeClient(): HttpKubeClient {
+    return HttpKubeClient.fromKubeConfig(loadKubeConfig({ path: plane.kubeconfigPath }), { clock })
+  }
+
+  async function applyCrd(file: string): Promise<void> {
+    const name = file.slice(file.lastIndexOf('/') + 1).replace(/\.yaml$/, '')
+    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}?fieldManager=test`
+    const headers = { 'content-type': 'application/apply-patch+yaml' }
+    const body = readFileSync(file, 'utf8')
+    const answer = await plane.request(path, { method: 'PATCH', headers, body })
+    if (!answer.ok) throw new Error(`${file}: ${await answer.text()}`)
+  }
+
+  async function request(method: string, path: string, body: string): Promise<string> {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await plane.request(path, { method, headers, body })
+    const text = await answer.text()
+    if (!answer.ok) throw errorOfResponse(answer.status, text, undefined)
+    return text
+  }
+
+  describeDriverContract('KubeVirt kinds', async () =>
+    makeKubeVirtWorld({
+      client,
+      log,
+      driverClient: () => Object.assign(makeClient(), { request }),
+    }),
+  )
+})
