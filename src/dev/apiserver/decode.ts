@@ -3,7 +3,7 @@ import { apiVersionOf, type ResourceType } from './resource.ts'
 import { applyDefaults } from './schema/default.ts'
 import { prune, pruneMetadata } from './schema/prune.ts'
 import { ApiError, badRequest, invalidObject } from './status.ts'
-import { invalid, typeInvalid } from './field-error.ts'
+import { invalid } from './field-error.ts'
 
 /** What a write's query says about how to treat it. */
 export interface WriteOptions {
@@ -63,15 +63,24 @@ function checkMetadataTypes(type: ResourceType, object: JsonObject): void {
   object['metadata'] ??= {}
   const metadata = object['metadata']
   const refuse = (path: string, value: Json): never => {
-    const error = typeInvalid(path, value, `${path} has the wrong type`)
-    throw invalidObject(type, getString(object, 'metadata', 'name') ?? '', [error])
+    const found = Array.isArray(value) ? 'array' : typeof value
+    throw badRequest(
+      `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: json: cannot unmarshal ${found} into Go struct field ObjectMeta.${path}`,
+    )
   }
-  if (!isObject(metadata)) return refuse('metadata', metadata)
+  if (!isObject(metadata)) return refuse('', metadata)
   for (const key of Object.keys(metadata)) {
     const value = metadata[key]
-    if (value === null || value === undefined || value === '') delete metadata[key]
-    else if (METADATA_TYPES[key] && !METADATA_TYPES[key](value)) refuse(`metadata.${key}`, value)
+    if (isEmpty(value)) delete metadata[key]
+    else if (value !== undefined && METADATA_TYPES[key] && !METADATA_TYPES[key](value)) refuse(key, value)
   }
+}
+
+/** ObjectMeta knows no difference between empty and absent. */
+function isEmpty(value: Json | undefined): boolean {
+  if (value === null || value === undefined || value === '') return true
+  if (Array.isArray(value)) return value.length === 0
+  return isObject(value) && Object.keys(value).length === 0
 }
 
 const isString = (value: Json): boolean => typeof value === 'string'

@@ -59,6 +59,7 @@ describe('create', () => {
       'does not match the expected API version',
     ],
     ['another namespace', widget('w', {}, { namespace: 'x' }), 400, 'does not match the namespace sent'],
+    ['metadata of a wrong type', widget('w', {}, { labels: { a: 5 } }), 400, 'json: cannot unmarshal'],
     [
       'a resourceVersion',
       widget('w', {}, { resourceVersion: '1' }),

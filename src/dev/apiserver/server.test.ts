@@ -27,20 +27,22 @@ it('is up within 300 ms', async () => {
 
 describe('a request that makes no sense', () => {
   it.each([
-    ['GET', '/apis/nope/v1/things', undefined, 404, 'NotFound'],
-    ['GET', '/apis/test.dev/v1/nothings', undefined, 404, 'NotFound'],
-    ['GET', '/foo', undefined, 404, 'NotFound'],
-    ['GET', `${WIDGETS}/w/scale`, undefined, 404, 'NotFound'],
-    ['PUT', WIDGETS, widget('w'), 405, 'MethodNotAllowed'],
-    ['POST', `${WIDGETS}/w`, widget('w'), 405, 'MethodNotAllowed'],
-    ['DELETE', `${WIDGETS}/w/status`, undefined, 405, 'MethodNotAllowed'],
-    ['POST', WIDGETS, '{"apiVersion', 400, 'BadRequest'],
-    ['POST', WIDGETS, '', 400, 'BadRequest'],
-    ['POST', WIDGETS, '[]', 400, 'BadRequest'],
-    ['POST', WIDGETS, 'x'.repeat(3 * 1024 * 1024 + 1), 413, 'RequestEntityTooLarge'],
-    ['POST', `${WIDGETS}?fieldValidation=Bad`, widget('w'), 422, 'Invalid'],
-    ['POST', `${WIDGETS}?dryRun=Some`, widget('w'), 422, 'Invalid'],
-  ])('%s %s is answered with a Status (%#)', async (method, path, body, code, reason) => {
+    [404, 'NotFound', 'GET /apis/nope/v1/things', undefined],
+    [404, 'NotFound', 'GET /apis/test.dev/v1/nothings', undefined],
+    [404, 'NotFound', 'GET /foo', undefined],
+    [404, 'NotFound', `GET ${WIDGETS}/w/scale`, undefined],
+    [405, 'MethodNotAllowed', `PUT ${WIDGETS}`, widget('w')],
+    [405, 'MethodNotAllowed', `POST ${WIDGETS}/w`, widget('w')],
+    [405, 'MethodNotAllowed', `DELETE ${WIDGETS}/w/status`, undefined],
+    [400, 'BadRequest', `POST ${WIDGETS}`, '{"apiVersion'],
+    [400, 'BadRequest', `POST ${WIDGETS}`, ''],
+    [400, 'BadRequest', `POST ${WIDGETS}`, '[]'],
+    [413, 'RequestEntityTooLarge', `POST ${WIDGETS}`, 'x'.repeat(3 * 1024 * 1024 + 1)],
+    [422, 'Invalid', `POST ${WIDGETS}?fieldValidation=Bad`, widget('w')],
+    [422, 'Invalid', `POST ${WIDGETS}?dryRun=Some`, widget('w')],
+  ])('is answered with a Status %i %s (%#)', async (code, reason, line, body) => {
+    const [method = '', path = ''] = line.split(' ')
+
     const answer = await client.send(method, path, body)
 
     expect(answer.code).toBe(code)

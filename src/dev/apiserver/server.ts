@@ -7,6 +7,7 @@ import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { CRD_RESOURCE, servesDifferently, typesOfCrd } from './crd.ts'
 import type { WriteOptions } from './decode.ts'
 import { Deleter } from './deleter.ts'
+import { EventExpiry } from './event-expiry.ts'
 import { Faults } from './faults.ts'
 import { GarbageCollector } from './garbage-collector.ts'
 import { HttpHandler } from './http.ts'
@@ -32,12 +33,14 @@ export interface ApiServerOptions {
   readonly resources?: readonly LooseResource[]
   /** CustomResourceDefinitions that are there from the start. */
   readonly crds?: readonly object[]
-  /** How many events each kind remembers for watches to resume from. */
+  /** How many changes each kind remembers at least, for watches to resume from. */
   readonly watchHistory?: number
   readonly bookmarkIntervalMs?: number
   /** A watcher with more unread than this is cut off. */
   readonly maxWatchBufferBytes?: number
   readonly firstResourceVersion?: number
+  /** How long Events are kept after they were last written; an hour unless said otherwise. */
+  readonly eventTtlMs?: number
 }
 
 /**
@@ -53,6 +56,7 @@ export class ApiServer {
   readonly #writer: Writer
   readonly #watches: Watches
   readonly #handler: HttpHandler
+  readonly #eventExpiry: EventExpiry
   #server: Server | undefined
   #port: number
 
@@ -62,7 +66,7 @@ export class ApiServer {
     this.#port = options.port ?? 0
     this.#store = new Store({
       firstResourceVersion: options.firstResourceVersion ?? 1,
-      historySize: options.watchHistory ?? 10_000,
+      historySize: options.watchHistory ?? 2_000,
     })
     const store = this.#store
     const registry = this.#registry
@@ -92,6 +96,7 @@ export class ApiServer {
       if (collection.key === CRD_KEY) this.#onCrdEvent(event)
     })
     new GarbageCollector({ store, registry, deleter })
+    this.#eventExpiry = new EventExpiry({ store, clock }, { ttlMs: options.eventTtlMs ?? 3_600_000 })
   }
 
   /** `http://127.0.0.1:PORT`. Known once the server has been started. */
@@ -112,11 +117,13 @@ export class ApiServer {
   /** Starts to listen; the first time, also makes the first namespaces and the given CRDs. */
   async start(): Promise<void> {
     if (this.#store.collection('/namespaces').list('').length === 0) this.#seed()
+    this.#eventExpiry.start()
     await this.resume()
   }
 
   /** Ends all watches in order, closes all connections, and stops listening. */
   async stop(): Promise<void> {
+    this.#eventExpiry.stop()
     this.#watches.end()
     await this.pause()
   }

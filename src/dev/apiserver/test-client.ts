@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Json, JsonObject } from './json.ts'
-import { get } from './json.ts'
+import { get, textOf } from './json.ts'
 import { ApiServer, type ApiServerOptions } from './server.ts'
 
 /** A CRD with one of everything, for the tests. */
@@ -206,7 +206,7 @@ export class TestWatch {
     while (seen.length < count) {
       const event = await this.next()
       if (!event) break
-      seen.push(`${event.type} ${String(get(event.object, 'metadata', 'name') ?? '')}`.trim())
+      seen.push(`${event.type} ${textOf(get(event.object, 'metadata', 'name'))}`.trim())
     }
     return seen
   }

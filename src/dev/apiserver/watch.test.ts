@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { get, type Json, type JsonObject } from './json.ts'
+import { get, type Json, type JsonObject, textOf } from './json.ts'
 import type { ApiServer } from './server.ts'
 import { startServer, type TestClient, widget, WIDGETS } from './test-client.ts'
 
@@ -22,7 +22,7 @@ function names(list: JsonObject): Json[] {
 }
 
 async function version(path = WIDGETS): Promise<string> {
-  return String(get((await client.get(path)).body, 'metadata', 'resourceVersion'))
+  return textOf(get((await client.get(path)).body, 'metadata', 'resourceVersion'))
 }
 
 describe('list', () => {
@@ -64,7 +64,7 @@ describe('list', () => {
   it('comes in pages under one resource version', async () => {
     const first = await client.get(`${WIDGETS}?limit=2`)
     await client.create(widget('d'))
-    const next = String(get(first.body, 'metadata', 'continue'))
+    const next = textOf(get(first.body, 'metadata', 'continue'))
     const second = await client.get(`${WIDGETS}?limit=2&continue=${next}`)
 
     expect(names(first.body)).toEqual(['a', 'b'])

@@ -6,7 +6,7 @@ const IPV6 = /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/
 
 /** String formats that the real server checks; any other format is only documentation. */
 const CHECKS: Readonly<Record<string, (text: string) => boolean>> = {
-  byte: (text) => BASE64.test(text),
+  byte: (text) => text !== '' && BASE64.test(text),
   'date-time': (text) => DATE_TIME.test(text) && !Number.isNaN(Date.parse(text)),
   date: (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)),
   duration: (text) => /^[-+]?(?:0|(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text),

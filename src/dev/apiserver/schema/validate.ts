@@ -21,10 +21,11 @@ export function validateSchema(schema: Schema, value: Json, path = ''): FieldErr
 
 function check(schema: Schema, value: Json, path: string, errors: FieldError[]): void {
   if (value === null && schema.nullable) return
-  if (!checkType(schema, value, path, errors)) return
+  const isTyped = checkType(schema, value, path, errors)
   if (schema.enum && !schema.enum.some((item) => equal(item, value))) {
     errors.push(notSupported(path, value, schema.enum))
   }
+  if (!isTyped) return
   if (typeof value === 'string') checkString(schema, value, path, errors)
   else if (typeof value === 'number') checkNumber(schema, value, path, errors)
   else if (Array.isArray(value)) checkArray(schema, value, path, errors)
