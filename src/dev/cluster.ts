@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openDriver } from '../cmd/driver.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
@@ -56,7 +56,7 @@ export class DevCluster {
     this.#clock = deps.clock
     this.#options = options
     this.logFolder = resolve(options.folder, 'logs')
-    mkdirSync(this.logFolder, { recursive: true })
+    emptyLogFolder(this.logFolder)
     this.kubeconfigPath = options.kubeconfig ?? resolve(options.folder, 'kubeconfig')
     this.#sink = openLog({ ...options.log, file: join(this.logFolder, 'dev.log') })
     this.#log = this.#sink.logger
@@ -137,5 +137,13 @@ export class DevCluster {
       clock: this.#clock,
       userAgent: `kilonova/${who}`,
     })
+  }
+}
+
+/** A new cluster begins with new logs; nothing else in the folder is touched. */
+function emptyLogFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  for (const name of readdirSync(folder)) {
+    if (/^(nova-.*|dev)\.log$/.test(name)) rmSync(join(folder, name))
   }
 }

@@ -43,15 +43,15 @@ export class Project {
       spec: { flavor: 'm1.tiny', image: 'cirros', ...spec },
     }
     // A user writes neither the defaults nor the status.
-    return await this.#world.client.create(INSTANCE, manifest as Instance)
+    return this.#world.client.create(INSTANCE, manifest as Instance)
   }
 
   async patch(name: string, spec: Partial<InstanceSpec>): Promise<Instance> {
-    return await this.#world.client.mergePatch(INSTANCE, this.#ref(name), { spec })
+    return this.#world.client.mergePatch(INSTANCE, this.#ref(name), { spec })
   }
 
   async get(name: string): Promise<Instance> {
-    return await this.#world.client.get(INSTANCE, this.#ref(name))
+    return this.#world.client.get(INSTANCE, this.#ref(name))
   }
 
   async delete(name: string): Promise<void> {
@@ -59,12 +59,12 @@ export class Project {
   }
 
   async until(name: string, isWanted: (instance: Instance) => boolean): Promise<Instance> {
-    return await this.#world.follower.until(this.#ref(name), isWanted)
+    return this.#world.follower.until(this.#ref(name), isWanted)
   }
 
   /** Waits until nothing is being done to it and it is in this vm_state. */
   async untilState(name: string, vmState: Instance['status']['vmState']): Promise<Instance> {
-    return await this.until(
+    return this.until(
       name,
       ({ status }) => status.vmState === vmState && status.taskState === undefined,
     )
@@ -76,7 +76,7 @@ export class Project {
 
   async launch(name: string, spec: Partial<InstanceSpec> = {}): Promise<Instance> {
     await this.create(name, spec)
-    return await this.untilState(name, 'active')
+    return this.untilState(name, 'active')
   }
 
   /** The records of an instance's operations, oldest first. */
