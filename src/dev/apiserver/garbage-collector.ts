@@ -63,11 +63,18 @@ export class GarbageCollector {
   #checkOwners(uid: string): void {
     const found = this.#store.findByUid(uid)
     if (!found) return
-    const owners = ownerUids(found.stored.object)
-    const living = owners.filter((owner) => this.#store.findByUid(owner))
+    const owners = getObjects(found.stored.object, 'metadata', 'ownerReferences')
+    const living = owners.filter((owner) => this.#isAlive(owner))
     if (owners.length === living.length) return
     if (living.length === 0) this.#delete(found)
-    else this.#keepOwners(found, new Set(living))
+    else this.#keepOwners(found, new Set(living.map((owner) => textOf(owner['uid']))))
+  }
+
+  /** An owner of a kind that is not served cannot be looked up, so it counts as alive, as on a real cluster. */
+  #isAlive(owner: JsonObject): boolean {
+    if (this.#store.findByUid(textOf(owner['uid']))) return true
+    const types = this.#registry.inGroupVersion(textOf(owner['apiVersion']))
+    return !types.some((type) => type.kind === owner['kind'])
   }
 
   #keepOwners(found: Located, uids: ReadonlySet<string>): void {

@@ -238,6 +238,17 @@ describe('delete', () => {
     watch.close()
   })
 
+  it('collects what names an owner that never was, unless its kind is not served', async () => {
+    const owner = { apiVersion: 'test.dev/v1', kind: 'Widget', name: 'ghost', uid: 'ghost' }
+    const watch = await client.watch('')
+
+    await client.create(widget('foreign', {}, { ownerReferences: [{ ...owner, kind: 'Unknown' }] }))
+    await client.create(widget('owned', {}, { ownerReferences: [owner] }))
+
+    expect(await watch.take(3)).toEqual(['ADDED foreign', 'ADDED owned', 'DELETED owned'])
+    watch.close()
+  })
+
   it('deletes the owned first under the foreground policy', async () => {
     await createOwned()
     const watch = await client.watch('')
