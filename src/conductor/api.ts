@@ -3,6 +3,7 @@ import type { RequestContext } from '../common/context.ts'
 import { messageOf, NovaError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import type { InstanceRef } from '../objects/build-request.ts'
+import { RemoteError } from '../rpc/errors.ts'
 import type {
   buildRequestGet,
   ComputeNodeReport,
@@ -103,6 +104,7 @@ export class ConductorApi {
   }
 }
 
+/** An error the conductor did not expect may stay for ever: that goes up, where the tries are counted. */
 function mayPass(error: unknown): boolean {
-  return error instanceof NovaError && error.outcome === 'retry'
+  return error instanceof NovaError && error.outcome === 'retry' && !(error instanceof RemoteError)
 }

@@ -56,7 +56,8 @@ export class RpcClient {
   async cast<A, R>(ctx: RequestContext, target: Target, method: RpcMethod<A, R>, args: A): Promise<void> {
     const message = this.#encode(ctx, method, args)
     await this.#transport.publishCast(target, message, this.#ids.uuid())
-    this.#logSent(ctx, 'cast', describeTarget(target), method.name)
+    // A cast hands a user's operation on: whoever follows a request through the logs sees it leave here.
+    this.#log?.with(ctx).info(`Cast ${method.name}`, { to: describeTarget(target) })
   }
 
   /**
