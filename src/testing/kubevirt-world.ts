@@ -39,11 +39,19 @@ const CONFIG_MAP = defineResource({
   namespaced: true,
 })
 
+/** The contract's world, and what tests of KubeVirt alone need of it. */
+export interface KubeVirtWorld extends DriverWorld {
+  readonly standIn: KubeVirtStandIn
+  readonly clock: SkippingClock
+  /** The node that is called `host` in this world. */
+  nodeOf(host: string): string
+}
+
 let worlds = 0
 let owners = 0
 
 /** The driver contract's world on an API server with KubeVirt's two kinds, run by the stand-in. */
-export async function makeKubeVirtWorld(options: KubeVirtWorldOptions): Promise<DriverWorld> {
+export async function makeKubeVirtWorld(options: KubeVirtWorldOptions): Promise<KubeVirtWorld> {
   const { client, log } = options
   const clock = new SkippingClock()
   // An API server may be shared by tests: each world has nodes of its own.
@@ -65,6 +73,9 @@ export async function makeKubeVirtWorld(options: KubeVirtWorldOptions): Promise<
   const foreign = new Map<string, VirtualMachine>()
 
   return {
+    standIn,
+    clock,
+    nodeOf,
     makeInstance: async (ref) => makeOwner(client, ref),
     driver: async (host) => {
       const deps = { client: options.driverClient(standIn), clock, log }

@@ -2,7 +2,11 @@ import type { Clock } from '../../common/clock.ts'
 import type { Logger } from '../../common/log.ts'
 import { DONE, type Result } from '../../kube/controller.ts'
 import type { Informer } from '../../kube/informer.ts'
-import type { VirtualMachine, VirtualMachineInstance } from '../../virt/kubevirt/resources.ts'
+import type {
+  StateChangeRequest,
+  VirtualMachine,
+  VirtualMachineInstance,
+} from '../../virt/kubevirt/resources.ts'
 import type { MachineWrites } from './machine-writes.ts'
 import { stepOf, trimmed } from './run-strategy.ts'
 import type { VirtHandler } from './virt-handler.ts'
@@ -55,7 +59,8 @@ export class Machines {
       if (isHeld(vm)) await this.#deps.writes.releaseVm(vm)
       return DONE
     }
-    await this.#writeStatus(vm, vmi)
+    // A guest may have come and gone in one look; its start is done all the same.
+    await this.#writeStatus(vm, vmi, trimmed(vm, started, trimmed(vm, before)))
     return resultOf(afterMs)
   }
 
@@ -114,8 +119,12 @@ export class Machines {
     }
   }
 
-  async #writeStatus(vm: VirtualMachine, vmi: VirtualMachineInstance | undefined): Promise<void> {
-    const requests = trimmed(vm, vmi)
+  async #writeStatus(
+    vm: VirtualMachine,
+    vmi: VirtualMachineInstance | undefined,
+    left: readonly StateChangeRequest[],
+  ): Promise<void> {
+    const requests = trimmed(vm, vmi, left)
     const status = statusOf(vm, vmi, requests)
     if (isSameStatus(vm.status, status)) return
     // Right after a VM was made its start is on the way: one write for both.

@@ -12,12 +12,12 @@ export type Step = 'start' | 'stop' | 'nothing'
 export function trimmed(
   vm: VirtualMachine,
   vmi: VirtualMachineInstance | undefined,
+  requests: readonly StateChangeRequest[] = vm.status?.stateChangeRequests ?? [],
 ): readonly StateChangeRequest[] {
-  const requests = vm.status?.stateChangeRequests ?? []
   const [first, ...rest] = requests
   if (first === undefined) return requests
   const isDone = first.action === 'Stop' ? vmi === undefined || first.uid !== vmi.metadata.uid : isLive(vmi)
-  return isDone ? trimmed({ ...vm, status: { ...vm.status, stateChangeRequests: rest } }, vmi) : requests
+  return isDone ? trimmed(vm, vmi, rest) : requests
 }
 
 function isLive(vmi: VirtualMachineInstance | undefined): boolean {

@@ -6,6 +6,7 @@ import type { Failure } from './build-progress.ts'
 import type { GuestRequests } from './guest-requests.ts'
 import type { GuestWatch } from './guest-watch.ts'
 import { HOST_LABEL, isOnHost, isOwnedBy, ownerInWords } from './ownership.ts'
+import { hasStartRequest } from './power-state.ts'
 import { Removal } from './removal.ts'
 import type { VirtualMachine } from './resources.ts'
 import { type Placement, toUserDataSecret, toVirtualMachine } from './to-virtual-machine.ts'
@@ -112,7 +113,3 @@ export class Launch {
 
 /** Bad request, forbidden, no such namespace, invalid. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 422])
-
-function hasStartRequest(vm: VirtualMachine | undefined): boolean {
-  return vm?.status?.stateChangeRequests?.some(({ action }) => action === 'Start') ?? false
-}

@@ -228,6 +228,11 @@ describe('buildProgressOf', () => {
       want: waiting(printableStatus, blame),
     })),
     {
+      name: 'it failed before KubeVirt took the start off its list',
+      machine: { vm: makeVm({ stateChangeRequests: [START] }), vmi: makeVmi({ phase: 'Failed' }) },
+      want: { state: 'failed', failure: { blame: 'host' } },
+    },
+    {
       name: 'a start is pending after a failure',
       machine: {
         vm: makeVm({ stateChangeRequests: [{ action: 'Stop', uid: 'vmi-1' }, START] }),

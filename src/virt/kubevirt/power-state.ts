@@ -12,10 +12,21 @@ export function isFinal(vmi: VirtualMachineInstance): boolean {
   return vmi.status?.phase === 'Succeeded' || vmi.status?.phase === 'Failed'
 }
 
-/** KubeVirt was asked to start the guest and has not made it yet. */
-export function isStartPending({ vm, vmi }: Machine): boolean {
-  if (vmi && !isFinal(vmi)) return false
+/** KubeVirt was asked to start the guest, and has not taken the request off its list. */
+export function hasStartRequest(vm: VirtualMachine | undefined): boolean {
   return vm?.status?.stateChangeRequests?.some(({ action }) => action === 'Start') ?? false
+}
+
+/**
+ * KubeVirt was asked to start the guest and will make it. A start alone does nothing while an ended guest's
+ * VMI is there: that must be on its way out.
+ */
+export function isStartPending({ vm, vmi }: Machine): boolean {
+  if (!hasStartRequest(vm)) return false
+  if (!vmi) return true
+  const first = vm?.status?.stateChangeRequests?.[0]
+  const isStopped = first?.action === 'Stop' && first.uid === vmi.metadata.uid
+  return isFinal(vmi) && (isStopped || vmi.metadata.deletionTimestamp !== undefined)
 }
 
 /** It got as far as running, whatever became of it. */

@@ -6,7 +6,7 @@ import type { GuestRef, PowerOffOptions } from '../driver.ts'
 import { waitUntil } from '../wait-until.ts'
 import type { GuestRequests } from './guest-requests.ts'
 import type { GuestWatch } from './guest-watch.ts'
-import { isFinal, isStartPending } from './power-state.ts'
+import { hasStartRequest, isFinal } from './power-state.ts'
 
 export interface ShutdownDeps {
   readonly requests: GuestRequests
@@ -73,7 +73,8 @@ export class Shutdown {
   async #cancelPendingStart(): Promise<void> {
     for (;;) {
       const { vm, vmi } = this.#watch.find(this.#guest)
-      if (!vm || !isStartPending({ vm, vmi })) return
+      const isUp = vmi !== undefined && !isFinal(vmi) && vmi.metadata.deletionTimestamp === undefined
+      if (!vm || isUp || !hasStartRequest(vm)) return
       const answer =
         (await this.#requests.cancelStart(this.#guest, vm)) ?? (await this.#requests.get(this.#guest))
       if (!answer) return
