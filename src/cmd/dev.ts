@@ -38,14 +38,15 @@ export function clusterOptions(conf: DevSettings): ClusterOptions {
 }
 
 function welcome(cluster: DevCluster, conf: DevSettings, seconds: number): string {
-  const kubeconfig = relative(process.cwd(), cluster.kubeconfigPath)
-  const shown = kubeconfig.startsWith('..') ? cluster.kubeconfigPath : `$PWD/${kubeconfig}`
-  const logs = relative(process.cwd(), cluster.logFolder) || '.'
+  const inside = relative(process.cwd(), cluster.kubeconfigPath)
+  const kubeconfig = inside.startsWith('..') ? cluster.kubeconfigPath : `$PWD/${inside}`
+  const below = relative(process.cwd(), cluster.logFolder)
+  const logs = below.startsWith('..') ? cluster.logFolder : below
   return `Kilonova is up after ${seconds.toFixed(1)} s: ${conf.nodes} nodes, ${conf.kubeconfig ? 'your API server' : 'the embedded API server'}, messaging over ${conf.messaging}.
 
 In another terminal:
 
-  export KUBECONFIG=${shown}
+  export KUBECONFIG=${kubeconfig}
   kubectl apply -f examples/instance.yaml
   kubectl get instances -w
   kubectl patch instance web --type merge -p '{"spec":{"powerState":"Shutdown"}}'

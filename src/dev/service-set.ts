@@ -44,7 +44,6 @@ export class ServiceSet {
   readonly #deps: ServiceSetDeps
   readonly #options: ServiceSetOptions
   readonly #running = new Map<string, Running>()
-  #count = 0
 
   constructor(deps: ServiceSetDeps, options: ServiceSetOptions) {
     this.#deps = deps
@@ -112,8 +111,7 @@ export class ServiceSet {
 
   #build(name: string, deps: ServiceDeps): Service {
     const { env } = this.#options
-    this.#count += 1
-    const identity = `${name}_${this.#count}`
+    const identity = `${name}_${deps.ids.uuid().slice(0, 8)}`
     switch (name) {
       case 'nova-api':
         return buildApi(deps, { ...readOptions(API_SETTINGS, [], env), identity })
