@@ -71,6 +71,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
     lease: 'kilonova-api',
     namespace: settings.leaseNamespace,
     identity: settings.identity,
+    durationMs: settings.leaseDuration,
   })
   const stopping = new AbortController()
   return {

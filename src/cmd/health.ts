@@ -5,7 +5,13 @@ import type { Logger } from '../common/log.ts'
 import type { Transport } from '../rpc/transport.ts'
 import type { Service } from './service.ts'
 
-/** How often a message is sent round. */
+export interface HealthOptions {
+  /** 0 takes any. */
+  readonly port: number
+  /** How often a message is sent round. Default 10 s. */
+  readonly roundTripIntervalMs?: number
+}
+
 const ROUND_TRIP_INTERVAL_MS = 10_000
 
 /**
@@ -17,7 +23,7 @@ export class HealthServer {
   readonly #transport: Transport
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #port: number
+  readonly #options: HealthOptions
   readonly #server: Server
   #roundTrip: string | undefined = 'no message went round yet'
   #isStarted = false
@@ -31,29 +37,32 @@ export class HealthServer {
       readonly clock: Clock
       readonly log: Logger
     },
-    options: { readonly port: number },
+    options: HealthOptions,
   ) {
     this.#service = deps.service
     this.#transport = deps.transport
     this.#clock = deps.clock
     this.#log = deps.log.named('nova.health')
-    this.#port = options.port
+    this.#options = options
     this.#server = createServer((request, response) => {
-      const failures = request.url === '/readyz' ? this.failures() : []
-      const isKnown = request.url === '/healthz' || request.url === '/readyz'
-      response.statusCode = isKnown ? (failures.length === 0 ? 200 : 503) : 404
-      response.setHeader('content-type', 'text/plain; charset=utf-8')
-      response.end(isKnown ? (failures.length === 0 ? 'ok\n' : `${failures.join('\n')}\n`) : 'not found\n')
+      const { code, body } = this.#answer(request.url)
+      response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' }).end(`${body}\n`)
     })
   }
 
-  async start(): Promise<void> {
+  /** Resolves with the port it listens on. */
+  async start(): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(this.#port, () => resolve())
+      this.#server.listen(this.#options.port, () => resolve())
     })
-    this.#timer = this.#clock.every(ROUND_TRIP_INTERVAL_MS, () => void this.#check())
+    this.#timer = this.#clock.every(
+      this.#options.roundTripIntervalMs ?? ROUND_TRIP_INTERVAL_MS,
+      () => void this.#check(),
+    )
     void this.#check()
+    const address = this.#server.address()
+    return typeof address === 'object' && address ? address.port : this.#options.port
   }
 
   /** The service has started: from now on it is ready whenever what it needs is there. */
@@ -78,6 +87,13 @@ export class HealthServer {
       ...missing,
       ...(this.#roundTrip === undefined ? [] : [`messaging: ${this.#roundTrip}`]),
     ]
+  }
+
+  #answer(path: string | undefined): { readonly code: number; readonly body: string } {
+    if (path === '/healthz') return { code: 200, body: 'ok' }
+    if (path !== '/readyz') return { code: 404, body: 'not found' }
+    const failures = this.failures()
+    return failures.length === 0 ? { code: 200, body: 'ok' } : { code: 503, body: failures.join('\n') }
   }
 
   async #check(): Promise<void> {

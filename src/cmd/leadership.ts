@@ -11,11 +11,26 @@ export class Leadership {
 
   constructor(
     deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger },
-    options: { readonly lease: string; readonly namespace: string; readonly identity: string },
+    options: {
+      readonly lease: string
+      readonly namespace: string
+      readonly identity: string
+      /** How long the others wait for a leader that fell silent. */
+      readonly durationMs: number
+    },
   ) {
+    const { durationMs } = options
     this.#elector = new LeaderElector(
       { ...deps, log: deps.log.named('nova.leader') },
-      { namespace: options.namespace, name: options.lease, identity: options.identity },
+      {
+        namespace: options.namespace,
+        name: options.lease,
+        identity: options.identity,
+        leaseDurationMs: durationMs,
+        // client-go's proportions: 15, 10 and 2 seconds.
+        renewDeadlineMs: (durationMs * 2) / 3,
+        retryPeriodMs: (durationMs * 2) / 15,
+      },
     )
   }
 

@@ -62,7 +62,7 @@ async function runService(
   const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
   const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: `kilonova/${name}` })
-  const transport = openTransport(conf.messaging, { clock, log })
+  const transport = openTransport(conf.messaging, { clock, log }, { ackWaitMs: conf.ackWait })
   const service = build({ client, transport, clock, ids: new RandomIds(), log })
   const health =
     conf.healthPort === 0

@@ -82,6 +82,7 @@ export function buildScheduler(
     lease: 'kilonova-scheduler',
     namespace: settings.leaseNamespace,
     identity: settings.identity,
+    durationMs: settings.leaseDuration,
   })
   const stopping = new AbortController()
   return {
