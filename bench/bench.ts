@@ -1,0 +1,72 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { lookUp } from '../hack/setup/find.ts'
+import { TOOLS } from '../hack/setup/tools.ts'
+import { auditedRun } from './audited-run.ts'
+import { build } from './build.ts'
+import { docsOf } from './docs.ts'
+import { type BenchOptions, readOptions, USAGE } from './options.ts'
+import { reportOf } from './report.ts'
+import type { Machine, Result, SpeedRun } from './result.ts'
+import { speedRun } from './speed-run.ts'
+import { OwnWrites } from './writes.ts'
+
+const CHECKOUT = join(import.meta.dirname, '..')
+const RESULTS = join(CHECKOUT, '.kilonova/bench')
+const DOCS = join(CHECKOUT, 'docs/benchmark.md')
+
+const startedMs = performance.now()
+
+function say(line: string): void {
+  console.log(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${line}`)
+}
+
+function machine(): Machine {
+  const parts = ['kube-apiserver', 'etcd', 'nats-server'] as const
+  const versions = parts.map((name) => [name, lookUp(TOOLS[name], process.env).found?.version ?? 'missing'])
+  return {
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 1e9),
+    versions: { ...Object.fromEntries(versions), node: process.version },
+  }
+}
+
+async function bench(options: BenchOptions): Promise<void> {
+  const { launches, concurrency, agents, single } = options
+  say('building')
+  build({ isFresh: options.build })
+  const deps = { say, own: new OwnWrites() }
+  const runs: SpeedRun[] = []
+  for (let run = 1; run <= options.runs; run++) {
+    if (options.runs > 1) say(`run ${run} of ${options.runs}`)
+    runs.push(await speedRun(deps, options))
+  }
+  const audited = await auditedRun(deps, options)
+  const result: Result = {
+    date: new Date().toISOString(),
+    machine: machine(),
+    options: { launches, concurrency, agents, single },
+    runs,
+    audited,
+  }
+  mkdirSync(RESULTS, { recursive: true })
+  const file = join(RESULTS, `${result.date.replaceAll(/[:.]/g, '-')}.json`)
+  writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
+  console.log(`\n${reportOf(result)}\n\nsaved: ${file}`)
+  if (!options.saveDocs) return
+  writeFileSync(DOCS, docsOf(result))
+  console.log(`written: ${DOCS}`)
+}
+
+// Whatever was started ends with us: test/real/parts/keeper.ts sees to it, however we end.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+try {
+  const options = readOptions(process.argv.slice(2))
+  if (options) await bench(options)
+  else console.log(USAGE)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
+process.exit()

@@ -1,0 +1,3 @@
+export function docsOf(r: unknown): string {
+  return String(r)
+}

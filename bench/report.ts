@@ -1,0 +1,3 @@
+export function reportOf(r: unknown): string {
+  return JSON.stringify(r, undefined, 1)
+}

@@ -1,0 +1,61 @@
+import type { Doings } from './audit.ts'
+import type { Memory } from './processes.ts'
+import type { Counts, Percentiles } from './statistics.ts'
+import type { Yardstick } from './yardstick.ts'
+
+/** One phase at full speed. */
+export interface Phase {
+  readonly count: number
+  readonly perSecond: number
+  /** Milliseconds. */
+  readonly latency: Percentiles
+  /** Writes by our services in all, by name; Events among them. */
+  readonly ourWrites: Counts
+  readonly standInWrites: Counts
+  readonly userWrites: Counts
+  /** CPU seconds by process, ours and the others'. */
+  readonly cpu: Counts
+}
+
+/** One run of everything, without audit logging. */
+export interface SpeedRun {
+  readonly singleLaunch: Percentiles
+  readonly singleStop: Percentiles
+  readonly launches: Phase
+  readonly stops: Phase
+  /** Before anything was launched, and after everything. */
+  readonly memoryIdle: Readonly<Record<string, Memory>>
+  readonly memoryLoaded: Readonly<Record<string, Memory>>
+  /** Before our services ran, and after they were stopped. */
+  readonly yardsticks: readonly Yardstick[]
+  /** How busy the machine was before, with others' work: the load average of the last minute. */
+  readonly loadAverage: number
+}
+
+/** The smaller run with audit logging: whose writes they are. */
+export interface AuditedRun {
+  readonly count: number
+  readonly launches: Doings
+  readonly stops: Doings
+  readonly idleSeconds: number
+  readonly idle: Doings
+}
+
+export interface Machine {
+  readonly cores: number
+  readonly memoryGb: number
+  readonly versions: Readonly<Record<string, string>>
+}
+
+export interface Result {
+  readonly date: string
+  readonly machine: Machine
+  readonly options: {
+    readonly launches: number
+    readonly concurrency: number
+    readonly agents: number
+    readonly single: number
+  }
+  readonly runs: readonly SpeedRun[]
+  readonly audited: AuditedRun
+}
