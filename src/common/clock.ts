@@ -18,6 +18,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** Node's timers run at once when they are set for longer. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
 /** The machine's own clock. */
 export class SystemClock implements Clock {
   now(): number {
@@ -25,8 +28,13 @@ export class SystemClock implements Clock {
   }
 
   after(ms: number, task: () => void): Timer {
-    const timer = setTimeout(task, ms)
-    timer.unref()
+    let timer: NodeJS.Timeout
+    const wait = (leftMs: number): void => {
+      const stepMs = Math.min(leftMs, MAX_TIMEOUT_MS)
+      timer = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : task()), stepMs)
+      timer.unref()
+    }
+    wait(ms)
     return { cancel: () => clearTimeout(timer) }
   }
 
