@@ -83,7 +83,9 @@ export function formatText(line: Line, time: Date, pid: number): string {
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => ` ${key}=${factText(value)}`)
     .join('')
-  return `${stamp} ${pid} ${LEVEL_WORD[line.level]} ${line.name} ${request}${about} ${line.message}${fields}`
+  const text = `${stamp} ${pid} ${LEVEL_WORD[line.level]} ${line.name} ${request}${about} ${line.message}${fields}`
+  // What others sent us must not look like a line of our own.
+  return /[\r\n]/.test(text) ? text.replaceAll('\r', '\\r').replaceAll('\n', '\\n') : text
 }
 
 /** The same line as one JSON object. */
@@ -92,7 +94,7 @@ export function formatJson(line: Line, time: Date, pid: number): string {
   const plainFacts = Object.fromEntries(
     Object.entries(facts ?? {}).map(([key, value]) => [key, value instanceof Error ? value.message : value]),
   )
-  return JSON.stringify({
+  const own = {
     time: time.toISOString(),
     pid,
     level: LEVEL_WORD[line.level],
@@ -105,8 +107,9 @@ export function formatJson(line: Line, time: Date, pid: number): string {
     }),
     ...(instance && { instance }),
     message: line.message,
-    ...plainFacts,
-  })
+  }
+  // Facts come last in the line, and never in the place of what is the line's own.
+  return JSON.stringify({ ...own, ...plainFacts, ...own })
 }
 
 class ScopedLogger implements Logger {
