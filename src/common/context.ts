@@ -11,6 +11,8 @@ export interface RequestContext {
   readonly user: string
   /** The project: the namespace of the instance. `-` for the services' own work. */
   readonly project: string
+  /** The uid of the instance the request is about; every line of log under the request bears it. */
+  readonly instanceUid?: string
   /** Milliseconds since the epoch after which nobody waits for the answer any more. */
   readonly deadlineMs?: number
 }

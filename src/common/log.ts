@@ -146,7 +146,7 @@ class ScopedLogger implements Logger {
   }
 
   with(ctx: RequestContext, instanceUid?: string): Logger {
-    const instance = instanceUid ?? this.#scope.instance
+    const instance = instanceUid ?? ctx.instanceUid ?? this.#scope.instance
     return new ScopedLogger(this.#write, this.#options, {
       name: this.#scope.name,
       ctx,

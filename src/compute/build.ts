@@ -26,9 +26,6 @@ interface BuildDeps {
 /** Nova's name, with its two underscores. */
 const STEP = 'compute__do_build_and_run_instance'
 
-/** Thrown into a build whose instance is being deleted. */
-export class BuildGivenUp extends Error {}
-
 /** Builds one instance on this host, or gives it back. nova.compute.manager `_do_build_and_run_instance`. */
 export class InstanceBuilder {
   readonly #deps: BuildDeps
@@ -64,7 +61,7 @@ export class InstanceBuilder {
       this.#deps.tracker.claim(uid, request.flavor, limits)
       log.info('Claim successful', {
         vcpus: request.flavor.vcpus,
-        memory_mb: request.flavor.memoryMb,
+        memoryMb: request.flavor.memoryMb,
         attempt,
       })
       const guest = await this.#deps.driver.spawn(ctx, toGuestSpec(request), { signal })
@@ -97,7 +94,7 @@ export class InstanceBuilder {
   ): Promise<void> {
     const { uid } = args.request.instance
     const log = this.#log.with(ctx, uid)
-    if (isPreempted(error) || error instanceof BuildGivenUp) {
+    if (isPreempted(error)) {
       log.info('Stopped the build: something else came first', { reason: error.message })
       await this.#leaveToOthers(ctx, args)
       return

@@ -21,13 +21,17 @@ export interface HostOperation {
   readonly step: string
   /** What the instance must be for the work to begin, and again for its end to be saved. */
   readonly expected: ExpectedState
-  /** Does the work; gives the state it led to. */
+  /** Does the work; gives the state it led to. May throw GivenUp. */
   work(instance: InstanceView): Promise<InstanceUpdate>
 }
+
+/** Thrown into an operation whose instance is being deleted. */
+export class GivenUp extends Error {}
 
 /** Whether the operation was overtaken: the instance is gone, or another operation has it now. */
 export function isPreempted(error: unknown): error is Error {
   return (
+    error instanceof GivenUp ||
     error instanceof UnexpectedTaskStateError ||
     error instanceof UnexpectedDeletingTaskStateError ||
     error instanceof InstanceNotFound

@@ -10,10 +10,10 @@ import type { InstanceView } from '../conductor/rpcapi.ts'
 import type { InstanceRef } from '../objects/build-request.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver, LifecycleEvent } from '../virt/driver.ts'
-import { BuildGivenUp, InstanceBuilder } from './build.ts'
+import { InstanceBuilder } from './build.ts'
 import { Concurrency } from './concurrency.ts'
 import { InstanceLocks } from './instance-locks.ts'
-import { InstanceOperations } from './instance-operations.ts'
+import { GivenUp, InstanceOperations } from './instance-operations.ts'
 import { decidePowerSync } from './power-sync.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 import type { BuildAndRunArgs } from './rpcapi.ts'
@@ -45,7 +45,7 @@ export class ComputeManager {
   readonly #operations: InstanceOperations
   readonly #builder: InstanceBuilder
   readonly #buildSlots: Concurrency
-  readonly #builds = new Map<string, AbortController>()
+  readonly #interrupts = new Map<string, AbortController>()
 
   constructor(deps: ComputeDeps, options: ComputeOptions) {
     const log = deps.log.named('nova.compute.manager')
@@ -59,26 +59,21 @@ export class ComputeManager {
 
   async buildAndRunInstance(ctx: RequestContext, args: BuildAndRunArgs): Promise<void> {
     const { uid } = args.request.instance
-    await this.#locks.run(uid, async () => {
-      const giveUp = new AbortController()
-      this.#builds.set(uid, giveUp)
-      try {
-        await this.#buildSlots.run(() => this.#builder.build(ctx, args, giveUp.signal))
-      } finally {
-        this.#builds.delete(uid)
-      }
-    })
+    await this.#interruptible(uid, (signal) =>
+      this.#buildSlots.run(() => this.#builder.build(ctx, args, signal)),
+    )
   }
 
   async stopInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    await this.#locks.run(ref.uid, () =>
+    await this.#interruptible(ref.uid, (signal) =>
       this.#operations.run(ctx, ref, {
         action: 'stop',
         step: 'compute_stop_instance',
         expected: { taskState: ['powering-off'] },
         work: async (instance) => {
           const startedAt = this.#deps.clock.now()
-          await this.#deps.driver.powerOff(ctx, ref, { timeoutMs: this.#shutdownTimeoutMs(instance) })
+          const timeoutMs = this.#shutdownTimeoutMs(instance)
+          await this.#deps.driver.powerOff(ctx, ref, { timeoutMs, signal })
           this.#log.with(ctx, ref.uid).info('Shut off instance', { seconds: this.#secondsSince(startedAt) })
           return { vmState: 'stopped', powerState: 'SHUTDOWN', addresses: [] }
         },
@@ -87,14 +82,14 @@ export class ComputeManager {
   }
 
   async startInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    await this.#locks.run(ref.uid, () =>
+    await this.#interruptible(ref.uid, (signal) =>
       this.#operations.run(ctx, ref, {
         action: 'start',
         step: 'compute_start_instance',
         expected: { taskState: ['powering-on'] },
         work: async () => {
           const startedAt = this.#deps.clock.now()
-          const guest = await this.#deps.driver.powerOn(ctx, ref)
+          const guest = await this.#deps.driver.powerOn(ctx, ref, { signal })
           this.#log.with(ctx, ref.uid).info('Started instance', { seconds: this.#secondsSince(startedAt) })
           return { vmState: 'active', powerState: 'RUNNING', addresses: [...guest.addresses] }
         },
@@ -103,7 +98,8 @@ export class ComputeManager {
   }
 
   async terminateInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    this.#builds.get(ref.uid)?.abort(new BuildGivenUp('the instance is being deleted'))
+    // A delete does not wait for a guest that is slow to boot or to shut down.
+    this.#interrupts.get(ref.uid)?.abort(new GivenUp('the instance is being deleted'))
     await this.#locks.run(ref.uid, () =>
       this.#operations.run(ctx, ref, {
         action: 'delete',
@@ -133,7 +129,7 @@ export class ComputeManager {
     this.#log.with(ctx).info('Took over the instances of this host', {
       host: this.#options.host,
       instances: instances.length,
-      in_flight: instances.filter((one) => one.taskState).length,
+      inFlight: instances.filter((one) => one.taskState).length,
     })
     // Not awaited: a guest that is slow to shut down does not keep the agent from its other work.
     for (const instance of instances) void this.#resume(instance)
@@ -154,10 +150,23 @@ export class ComputeManager {
     await this.#locks.run(uid, () => this.#syncPowerState(ctx, { namespace, name, uid }))
   }
 
+  /** Runs work on an instance that a delete may interrupt. */
+  async #interruptible(uid: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    await this.#locks.run(uid, async () => {
+      const interrupt = new AbortController()
+      this.#interrupts.set(uid, interrupt)
+      try {
+        await work(interrupt.signal)
+      } finally {
+        this.#interrupts.delete(uid)
+      }
+    })
+  }
+
   async #resume(instance: InstanceView): Promise<void> {
     const { ref, taskState, requestId } = instance
     if (!taskState || !requestId) return
-    const ctx: RequestContext = { requestId, user: '-', project: ref.namespace }
+    const ctx: RequestContext = { requestId, user: '-', project: ref.namespace, instanceUid: ref.uid }
     this.#log
       .with(ctx, ref.uid)
       .info('Taking up what was in flight when the agent stopped', { task_state: taskState })

@@ -32,6 +32,7 @@ const DEAD_LETTER = z.object({
     globalRequestId: z.string().optional(),
     user: z.string(),
     project: z.string(),
+    instanceUid: z.string().optional(),
     deadlineMs: z.number().optional(),
   }),
   args: z.unknown().optional(),
@@ -69,10 +70,11 @@ export function decodeDeadLetter(body: string): DeadLetter | undefined {
   const json: unknown = attempt(() => JSON.parse(body))
   const parsed = DEAD_LETTER.safeParse(json)
   if (!parsed.success) return undefined
-  const { globalRequestId, deadlineMs, ...ids } = parsed.data.ctx
+  const { globalRequestId, instanceUid, deadlineMs, ...ids } = parsed.data.ctx
   const ctx: RequestContext = {
     ...ids,
     ...(globalRequestId !== undefined && { globalRequestId }),
+    ...(instanceUid !== undefined && { instanceUid }),
     ...(deadlineMs !== undefined && { deadlineMs }),
   }
   return { ...parsed.data, ctx }

@@ -6,6 +6,7 @@ const REQUEST_ID = 'Kilonova-Request-Id'
 const GLOBAL_REQUEST_ID = 'Kilonova-Global-Request-Id'
 const USER = 'Kilonova-User'
 const PROJECT = 'Kilonova-Project'
+const INSTANCE = 'Kilonova-Instance'
 const DEADLINE = 'Kilonova-Deadline'
 const SENDER = 'Kilonova-Sender'
 const SENT_AT = 'Kilonova-Sent-At'
@@ -29,6 +30,7 @@ export function encodeHeaders(ctx: RequestContext, origin: Origin): MessageHeade
     [SENT_AT]: String(origin.sentAt),
   }
   if (ctx.globalRequestId !== undefined) headers[GLOBAL_REQUEST_ID] = encodeValue(ctx.globalRequestId)
+  if (ctx.instanceUid !== undefined) headers[INSTANCE] = encodeValue(ctx.instanceUid)
   if (ctx.deadlineMs !== undefined) headers[DEADLINE] = String(ctx.deadlineMs)
   return headers
 }
@@ -36,6 +38,7 @@ export function encodeHeaders(ctx: RequestContext, origin: Origin): MessageHeade
 /** @throws InvalidMessage when a header that every message has is missing or unreadable. */
 export function decodeContext(headers: MessageHeaders): RequestContext {
   const globalRequestId = headers[GLOBAL_REQUEST_ID]
+  const instanceUid = headers[INSTANCE]
   const deadline = headers[DEADLINE]
   const deadlineMs = Number(deadline)
   if (deadline !== undefined && !Number.isFinite(deadlineMs)) {
@@ -46,6 +49,7 @@ export function decodeContext(headers: MessageHeaders): RequestContext {
     user: required(headers, USER),
     project: required(headers, PROJECT),
     ...(globalRequestId && { globalRequestId: decodeValue(GLOBAL_REQUEST_ID, globalRequestId) }),
+    ...(instanceUid && { instanceUid: decodeValue(INSTANCE, instanceUid) }),
     ...(deadline !== undefined && { deadlineMs }),
   }
 }

@@ -8,7 +8,7 @@ const UNKNOWN_USER = '-'
 /** The request that made the instance what its spec is now: the same whoever works on it, and however often. */
 export function requestOf(instance: Instance): RequestContext {
   const { uid = '', generation = 1, namespace = '-' } = instance.metadata
-  return { requestId: requestIdOf(uid, generation), user: UNKNOWN_USER, project: namespace }
+  return { requestId: requestIdOf(uid, generation), user: UNKNOWN_USER, project: namespace, instanceUid: uid }
 }
 
 /** The request whose operation is in flight: the spec may have changed since. */
