@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SystemClock } from '../../src/common/clock.ts'
 import { AggregatedApi } from '../../src/dev/kubevirt/aggregated-api.ts'
 import { Subresources } from '../../src/dev/kubevirt/subresources.ts'
@@ -10,6 +10,8 @@ import { describeDriverContract } from '../../src/testing/driver-contract.ts'
 import { makeKubeVirtWorld } from '../../src/testing/kubevirt-world.ts'
 import { captureLog } from '../../src/testing/log-capture.ts'
 import { until } from '../../src/testing/until.ts'
+import type { GuestSpec } from '../../src/virt/driver.ts'
+import { toVirtualMachine } from '../../src/virt/kubevirt/to-virtual-machine.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
 import { kubevirtCrdFiles } from './parts/crds.ts'
 import { setupNeeded } from './setup-needed.ts'
@@ -68,6 +70,79 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
     if (!answer.ok) throw errorOfResponse(answer.status, text, undefined)
     return text
   }
+
+  const plain: GuestSpec = {
+    namespace: 'default',
+    name: 'strict',
+    uid: '0b0e6c4a-6f0e-4c1c-9a53-6a2f3a0c7d11',
+    hostname: 'strict',
+    vcpus: 2,
+    memoryMb: 512,
+    diskGb: 10,
+    disk: { kind: 'containerDisk', image: 'quay.io/cirros' },
+    properties: {},
+  }
+
+  // Strict: the server refuses a field that the schema has not got, instead of dropping it.
+  it.each<{ name: string; guest: GuestSpec }>([
+    { name: 'a plain guest', guest: plain },
+    {
+      name: 'one with every property',
+      guest: {
+        ...plain,
+        properties: {
+          hw_architecture: 'x86_64',
+          hw_disk_bus: 'scsi',
+          hw_vif_model: 'e1000e',
+          hw_machine_type: 'q35',
+          hw_firmware_type: 'uefi',
+          img_config_drive: 'mandatory',
+        },
+        userData: 'IyEvYmluL3NoCg==',
+      },
+    },
+    { name: 'one with BIOS', guest: { ...plain, properties: { hw_firmware_type: 'bios' } } },
+    {
+      name: 'one on a claim',
+      guest: { ...plain, disk: { kind: 'persistentVolumeClaim', claimName: 'golden' } },
+    },
+    {
+      name: 'one on an imported disk',
+      guest: {
+        ...plain,
+        disk: { kind: 'dataVolume', source: { http: { url: 'http://x/y.img' } }, storageClassName: 'fast' },
+        userDataSecret: 'mine',
+      },
+    },
+    {
+      name: 'one on a disk from a registry',
+      guest: { ...plain, disk: { kind: 'dataVolume', source: { registry: { url: 'docker://x/y' } } } },
+    },
+    {
+      name: 'one on a cloned disk',
+      guest: {
+        ...plain,
+        disk: { kind: 'dataVolume', source: { pvc: { namespace: 'images', name: 'golden' } } },
+      },
+    },
+  ])('the manifest of $name fits the schema', async ({ guest }) => {
+    const placement = {
+      host: 'node-1',
+      architecture: 'x86_64',
+      requestId: 'req-1',
+      terminationGracePeriodSeconds: 3600,
+    }
+    const path = '/apis/kubevirt.io/v1/namespaces/default/virtualmachines?dryRun=All&fieldValidation=Strict'
+    const headers = { 'content-type': 'application/json' }
+    const body = JSON.stringify(toVirtualMachine(guest, placement))
+
+    const answer = await plane.request(path, { method: 'POST', headers, body })
+
+    expect({ status: answer.status, text: answer.ok ? '' : await answer.text() }).toEqual({
+      status: 201,
+      text: '',
+    })
+  })
 
   describeDriverContract('KubeVirt kinds', async () =>
     makeKubeVirtWorld({

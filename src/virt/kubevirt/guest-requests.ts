@@ -124,7 +124,10 @@ export class GuestRequests {
   }
 
   async #raw(method: 'PUT', path: string, body: object): Promise<unknown> {
-    if (!this.#client.request) throw new Error('this client cannot ask the API of subresources.kubevirt.io')
+    if (!this.#client.request) {
+      const message = 'this client cannot ask the API of subresources.kubevirt.io'
+      throw new ApiError({ code: 405, reason: 'MethodNotAllowed', message })
+    }
     return this.#client.request(method, path, JSON.stringify(body))
   }
 

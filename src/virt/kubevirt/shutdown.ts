@@ -7,6 +7,7 @@ import { waitUntil } from '../wait-until.ts'
 import type { GuestRequests } from './guest-requests.ts'
 import type { GuestWatch } from './guest-watch.ts'
 import { hasStartRequest, isFinal } from './power-state.ts'
+import type { VirtualMachineInstance } from './resources.ts'
 
 export interface ShutdownDeps {
   readonly requests: GuestRequests
@@ -49,7 +50,7 @@ export class Shutdown {
   async #switchOff(log: Logger, options: PowerOffOptions, forceTimeoutMs: number): Promise<void> {
     const { timeoutMs, signal } = options
     if (timeoutMs > 0) {
-      await this.#ask()
+      await this.#ask(options)
       log.info('Asked the guest to shut down', { timeoutMs })
       if (await this.#becomesOff(options)) return
       log.info('The guest did not shut down in time: forcing it off', { timeoutMs })
@@ -62,11 +63,19 @@ export class Shutdown {
   }
 
   /** Once is enough: a guest that was asked before, by an agent that then crashed, is on its way. */
-  async #ask(): Promise<void> {
-    const vmi = this.#watch.find(this.#guest).vmi
+  async #ask(options: PowerOffOptions): Promise<void> {
+    const vmi = await this.#vmiToStop(options)
     if (!vmi || vmi.metadata.deletionTimestamp !== undefined) return
     const vm = await this.#requests.stop(this.#guest, vmi)
     if (vm) this.#watch.observe(vm)
+  }
+
+  /** The VM's status may be a moment ahead of what we are told of its VMI. */
+  async #vmiToStop(options: PowerOffOptions): Promise<VirtualMachineInstance | undefined> {
+    const look = (): VirtualMachineInstance | 'off' | undefined =>
+      this.#watch.find(this.#guest).vmi ?? (this.#isOff() ? 'off' : undefined)
+    const found = await waitUntil(this.#watch.changesOf(this.#guest), look, options)
+    return found === 'off' ? undefined : found
   }
 
   /** A start that is not carried out yet would switch the guest on behind our back. */
