@@ -7,9 +7,11 @@ import { HttpKubeClient } from '../kube/http-client.ts'
 import { type KubeConfig, loadKubeConfig, parseKubeConfig } from '../kube/kube-config.ts'
 import { MemoryBroker } from '../rpc/memory-broker.ts'
 import { openTransport } from '../rpc/open-transport.ts'
+import type { AggregatedHandler } from './apiserver/http.ts'
 import { ApiServer } from './apiserver/server.ts'
 import { seedCatalogue } from './catalogue.ts'
 import { installCrds, kilonovaCrds, kubevirtCrds } from './crds.ts'
+import { AggregatedApi } from './kubevirt/aggregated-api.ts'
 import { KubeVirtStandIn } from './kubevirt/stand-in.ts'
 import { createNode, nodeNames } from './nodes.ts'
 import { ServiceSet } from './service-set.ts'
@@ -28,6 +30,8 @@ export interface ClusterOptions {
   /** How long a simulated guest takes to boot. */
   readonly bootTimeMs: number
   readonly log: Omit<LogOptions, 'file'>
+  /** After how long a message goes to another worker when its own fell silent. Default 30 s. */
+  readonly ackWaitMs?: number | undefined
   /** Settings of the services that differ from their defaults, as environment variables. */
   readonly env?: Readonly<Record<string, string>> | undefined
 }
@@ -50,6 +54,7 @@ export class DevCluster {
   #kubeConfig: KubeConfig | undefined
   #client: HttpKubeClient | undefined
   #standIn: KubeVirtStandIn | undefined
+  #aggregatedApi: AggregatedApi | undefined
   #services: ServiceSet | undefined
 
   constructor(deps: { readonly clock: Clock }, options: ClusterOptions) {
@@ -61,7 +66,7 @@ export class DevCluster {
     this.#sink = openLog({ ...options.log, file: join(this.logFolder, 'dev.log') })
     this.#log = this.#sink.logger
     this.apiServer = options.kubeconfig === undefined ? new ApiServer({}, { port: options.port }) : undefined
-    this.broker = new MemoryBroker({ clock: deps.clock })
+    this.broker = new MemoryBroker({ clock: deps.clock }, ackWaitOf(options))
   }
 
   get client(): HttpKubeClient {
@@ -99,12 +104,17 @@ export class DevCluster {
       { bootMs: this.#options.bootTimeMs, shutdownMs: this.#options.bootTimeMs / 2 },
     )
     await this.#standIn.start()
+    await this.#serveSubresources(client, this.#standIn)
     this.#services = new ServiceSet(
       {
         clock: this.#clock,
         openClient: (service) => this.#open(service),
         openTransport: (log) =>
-          openTransport(this.#options.messaging, { log, clock: this.#clock, broker: this.broker }),
+          openTransport(
+            this.#options.messaging,
+            { log, clock: this.#clock, broker: this.broker },
+            ackWaitOf(this.#options),
+          ),
         openDriver,
       },
       { hosts, logFolder: this.logFolder, log: this.#options.log, env: this.#options.env ?? {} },
@@ -114,10 +124,22 @@ export class DevCluster {
 
   async stop(): Promise<void> {
     await this.#services?.stopAll()
+    await this.#aggregatedApi?.stop()
     await this.#standIn?.stop()
     await this.#client?.close()
     await this.apiServer?.stop()
     await this.#sink.close()
+  }
+
+  /** KubeVirt's own API, which a guest is forced off through. */
+  async #serveSubresources(client: HttpKubeClient, standIn: KubeVirtStandIn): Promise<void> {
+    const handle: AggregatedHandler = (method, path, body) => standIn.handleSubresource(method, path, body)
+    if (this.apiServer) {
+      this.apiServer.aggregate('/apis/subresources.kubevirt.io', handle)
+      return
+    }
+    this.#aggregatedApi = new AggregatedApi({ client, clock: this.#clock, log: this.#log }, { handle })
+    await this.#aggregatedApi.start()
   }
 
   async #startApiServer(): Promise<void> {
@@ -146,4 +168,8 @@ function emptyLogFolder(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (/^(nova-.*|dev)\.log$/.test(name)) rmSync(join(folder, name))
   }
+}
+
+function ackWaitOf({ ackWaitMs }: ClusterOptions): { readonly ackWaitMs?: number } {
+  return ackWaitMs === undefined ? {} : { ackWaitMs }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Api } from './api.ts'
 import { discover, VERSION } from './discovery.ts'
@@ -23,6 +24,16 @@ const REASONS: Readonly<Record<number, readonly [reason: string, message: string
   504: ['Timeout', 'Timeout: request did not complete within the allotted timeout'],
 }
 
+/**
+ * Answers what another server would behind a real API server: an aggregated API. Undefined for a path that is
+ * not its own.
+ */
+export type AggregatedHandler = (
+  method: string,
+  path: string,
+  body: unknown,
+) => Promise<{ readonly code: number; readonly body: object } | undefined>
+
 /** Answers HTTP requests: the documents about the API itself here, those for resources through the Api. */
 export class HttpHandler {
   readonly #registry: Registry
@@ -30,6 +41,7 @@ export class HttpHandler {
   readonly #openApi: OpenApi
   readonly #faults: Faults
   readonly #metrics: RequestMetrics
+  #aggregated: { readonly prefix: string; readonly handle: AggregatedHandler } | undefined
 
   constructor(deps: {
     readonly registry: Registry
@@ -45,13 +57,28 @@ export class HttpHandler {
     this.#metrics = deps.metrics
   }
 
+  /** Has everything below `prefix` answered by `handle`. */
+  aggregate(prefix: string, handle: AggregatedHandler): void {
+    this.#aggregated = { prefix, handle }
+  }
+
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const url = new URL(request.url ?? '/', 'http://localhost')
+      if (await this.#passOn(url.pathname, request, response)) return
       if (!this.#document(url.pathname, request, response)) await this.#resource(url, request, response)
     } catch (error) {
       sendError(response, error)
     }
+  }
+
+  async #passOn(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    if (!this.#aggregated || !path.startsWith(`${this.#aggregated.prefix}/`)) return false
+    const text = await textOf(request)
+    const body: unknown = text === '' ? undefined : JSON.parse(text)
+    const answer = await this.#aggregated.handle(request.method ?? 'GET', path, body)
+    if (answer) send(response, answer.code, JSON.stringify(answer.body))
+    return answer !== undefined
   }
 
   /** Answers the paths that are no resources; false when this is none of them. */

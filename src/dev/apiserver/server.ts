@@ -10,7 +10,7 @@ import { Deleter } from './deleter.ts'
 import { EventExpiry } from './event-expiry.ts'
 import { Faults } from './faults.ts'
 import { GarbageCollector } from './garbage-collector.ts'
-import { HttpHandler } from './http.ts'
+import { type AggregatedHandler, HttpHandler } from './http.ts'
 import { clone, getString, type JsonObject, metaOf, textOf } from './json.ts'
 import { RequestMetrics } from './metrics.ts'
 import { OpenApi } from './openapi.ts'
@@ -151,6 +151,11 @@ export class ApiServer {
     })
     this.#port = (server.address() as AddressInfo).port
     this.#server = server
+  }
+
+  /** Has everything below a path (`/apis/GROUP`) answered by `handle`, as an aggregated API is. */
+  aggregate(prefix: string, handle: AggregatedHandler): void {
+    this.#handler.aggregate(prefix, handle)
   }
 
   /** Cuts the connection under every open watch. */
