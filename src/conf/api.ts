@@ -11,6 +11,7 @@ export const API_SETTINGS = {
   powerOnTimeout: seconds('how long a start may take', 600),
   deleteTimeout: seconds('after how long a delete that makes no progress is shown as a fault', 600),
   keepFinishedActions: seconds('how long the record of a finished operation is kept', 7 * 24 * 3600),
+  leaseDuration: seconds('how long the other replicas wait for a leader that fell silent', 15),
   leaseNamespace: text('namespace of the leader election lease', 'default'),
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { LogLevel, LogOptions } from '../common/log.ts'
-import { type Option, UsageError, oneOf, optionalText, text, wholeNumber } from './options.ts'
+import { type Option, UsageError, oneOf, optionalText, seconds, text, wholeNumber } from './options.ts'
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
@@ -38,6 +38,7 @@ export const SERVICE_OPTIONS = {
     'FILE',
   ),
   messaging: text('the message broker', 'nats://127.0.0.1:4222', 'URL'),
+  ackWait: seconds('after how long a message goes to another worker when its own fell silent', 30),
   healthPort: wholeNumber('port of /healthz and /readyz; 0 for none', 0, 'PORT'),
   identity: text('this process among its likes, in leases', `${hostname()}_${randomUUID().slice(0, 8)}`),
 }

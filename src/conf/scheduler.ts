@@ -53,6 +53,7 @@ export const SCHEDULER_SETTINGS = {
   reservedHostDiskMb: wholeNumber('MiB of disk kept for the host', 0),
   serviceDownTime: seconds('after how long without a heartbeat an agent is down', 60),
   schedulerConcurrency: wholeNumber('builds that are worked on at once', 32),
+  leaseDuration: seconds('how long the other replicas wait for a leader that fell silent', 15),
   leaseNamespace: text('namespace of the leader election lease', 'default'),
 }
 

@@ -44,6 +44,8 @@ export class ServiceSet {
   readonly #deps: ServiceSetDeps
   readonly #options: ServiceSetOptions
   readonly #running = new Map<string, Running>()
+  /** Those that were killed and still wait for something. */
+  readonly #fading = new Set<Promise<void>>()
 
   constructor(deps: ServiceSetDeps, options: ServiceSetOptions) {
     this.#deps = deps
@@ -68,6 +70,7 @@ export class ServiceSet {
     await Promise.all(this.names.map((name) => this.start(name)))
   }
 
+  /** Starts a service by its name; `nova-scheduler-2` is a second one beside the first. */
   async start(name: string): Promise<void> {
     const sink = openLog({ ...this.#options.log, file: this.logFile(name) })
     const client = this.#deps.openClient(name)
@@ -75,7 +78,12 @@ export class ServiceSet {
     const deps = { client, transport, clock: this.#deps.clock, ids: new RandomIds(), log: sink.logger }
     const service = this.#build(name, deps)
     this.#running.set(name, { service, client, transport, sink })
-    await service.start()
+    try {
+      await service.start()
+    } catch (error) {
+      // Killed or stopped while it was starting.
+      if (this.#running.get(name)?.service === service) throw error
+    }
   }
 
   /** Stops a service in order: it drains. */
@@ -87,10 +95,16 @@ export class ServiceSet {
   /** Takes a service's connections away at once, as when its process is killed. What it had begun may still end. */
   async kill(name: string): Promise<void> {
     const running = this.#running.get(name)
-    await running?.transport.close()
-    await running?.client.close()
-    await running?.service.stop().catch(() => undefined)
-    await this.#leave(name)
+    if (!running) return
+    this.#running.delete(name)
+    await Promise.all([running.transport.close(), running.client.close()])
+    // Like a process that is gone it is not waited for: what it waits for itself does not come any more.
+    const fading = running.service
+      .stop()
+      .catch(() => undefined)
+      .then(() => running.sink.close())
+      .finally(() => this.#fading.delete(fading))
+    this.#fading.add(fading)
   }
 
   async stopAll(): Promise<void> {
@@ -99,6 +113,7 @@ export class ServiceSet {
       this.names.filter((name) => name.startsWith('nova-compute')).map((name) => this.stop(name)),
     )
     await Promise.all([...this.#running.keys()].map((name) => this.stop(name)))
+    await Promise.all(this.#fading)
   }
 
   async #leave(name: string): Promise<void> {
@@ -112,7 +127,7 @@ export class ServiceSet {
   #build(name: string, deps: ServiceDeps): Service {
     const { env } = this.#options
     const identity = `${name}_${deps.ids.uuid().slice(0, 8)}`
-    switch (name) {
+    switch (/^nova-(?:api|scheduler|conductor)/.exec(name)?.[0]) {
       case 'nova-api':
         return buildApi(deps, { ...readOptions(API_SETTINGS, [], env), identity })
       case 'nova-scheduler':

@@ -55,6 +55,11 @@ export class MemoryBroker {
     return stored
   }
 
+  /** How many messages are stored in all: these, and dead letters. */
+  stored(): number {
+    return [...this.#queues.values()].reduce((sum, queue) => sum + queue.size, 0)
+  }
+
   queue(name: string): WorkQueue {
     let queue = this.#queues.get(name)
     if (!queue) {
