@@ -4,7 +4,7 @@ import type { KubeObject, ResourceType } from '../kube/resource.ts'
 
 const WRITES = ['create', 'replace', 'mergePatch', 'jsonPatch', 'delete'] as const
 
-/** Notes each write as `verb plural` in `writes`, and lets it through. */
+/** Notes each write as `verb plural` (`PUT subresource`) in `writes`, and lets it through. */
 export function recordWrites<C extends HttpKubeClient>(client: C, writes: string[]): C {
   const inner: KubeClient = client
   for (const verb of WRITES) {
@@ -15,6 +15,11 @@ export function recordWrites<C extends HttpKubeClient>(client: C, writes: string
         return send(type, ...rest)
       },
     })
+  }
+  const request = client.request.bind(client)
+  client.request = async (method, path, body) => {
+    writes.push(`${method} ${path.slice(path.lastIndexOf('/') + 1)}`)
+    return request(method, path, body)
   }
   return client
 }

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SystemClock } from '../../src/common/clock.ts'
 import { AggregatedApi } from '../../src/dev/kubevirt/aggregated-api.ts'
 import { Subresources } from '../../src/dev/kubevirt/subresources.ts'
-import { errorOfResponse } from '../../src/kube/api-error.ts'
 import { HttpKubeClient } from '../../src/kube/http-client.ts'
 import { loadKubeConfig } from '../../src/kube/kube-config.ts'
 import { describeDriverContract } from '../../src/testing/driver-contract.ts'
@@ -61,14 +60,6 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
     const body = readFileSync(file, 'utf8')
     const answer = await plane.request(path, { method: 'PATCH', headers, body })
     if (!answer.ok) throw new Error(`${file}: ${await answer.text()}`)
-  }
-
-  async function request(method: string, path: string, body: string): Promise<string> {
-    const headers = { 'content-type': 'application/json' }
-    const answer = await plane.request(path, { method, headers, body })
-    const text = await answer.text()
-    if (!answer.ok) throw errorOfResponse(answer.status, text, undefined)
-    return text
   }
 
   const plain: GuestSpec = {
@@ -148,7 +139,7 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
     makeKubeVirtWorld({
       client,
       log,
-      driverClient: () => Object.assign(makeClient(), { request }),
+      driverClient: makeClient,
     }),
   )
 })

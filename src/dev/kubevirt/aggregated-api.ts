@@ -6,7 +6,7 @@ import { messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { defineResource, type KubeObject, type ResourceType } from '../../kube/resource.ts'
+import { defineResource, type KubeObject, refOf, type ResourceType } from '../../kube/resource.ts'
 import type { SubresourceAnswer } from './subresources.ts'
 import { makeSelfSigned } from './self-signed.ts'
 
@@ -35,6 +35,8 @@ const SERVICE = defineResource<Service>({
   namespaced: true,
 })
 
+const OURS_KEY = 'app.kubernetes.io/managed-by'
+const OURS = { [OURS_KEY]: 'kilonova-dev' }
 const NAME = 'v1.subresources.kubevirt.io'
 
 export interface AggregatedApiOptions {
@@ -56,6 +58,7 @@ export class AggregatedApi {
   readonly #log: Logger
   readonly #options: AggregatedApiOptions
   #server: Server | undefined
+  #isRegistered = false
 
   constructor(
     deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger },
@@ -98,12 +101,13 @@ export class AggregatedApi {
         caBundle: Buffer.from(cert).toString('base64'),
       },
     })
+    this.#isRegistered = true
     await this.#available(signal)
   }
 
   async stop(): Promise<void> {
     try {
-      await this.#client.delete(API_SERVICE, { name: NAME })
+      if (this.#isRegistered) await this.#client.delete(API_SERVICE, { name: NAME })
     } catch (error) {
       if (!isNotFound(error)) this.#log.debug('Could not unregister', { error: messageOf(error) })
     }
@@ -129,18 +133,23 @@ export class AggregatedApi {
     if (!done.signal.aborted) throw new Error('the API server ended the watch of its APIServices')
   }
 
-  /** What an earlier run left is brought up to date: the port and the certificate are new. */
+  /**
+   * What an earlier run left is brought up to date: the port and the certificate are new. What somebody else
+   * made is KubeVirt's own, and stays.
+   */
   async #apply<T extends KubeObject & { readonly spec?: object }>(
     type: ResourceType<T>,
     object: T,
   ): Promise<void> {
     try {
-      await this.#client.create(type, object)
+      await this.#client.create(type, { ...object, metadata: { ...object.metadata, labels: OURS } })
     } catch (error) {
       if (!isAlreadyExists(error)) throw error
-      const { namespace, name } = object.metadata
-      const ref = namespace === undefined ? { name } : { namespace, name }
-      await this.#client.mergePatch(type, ref, { spec: object.spec })
+      const there = await this.#client.get(type, refOf(object))
+      if (there.metadata.labels?.[OURS_KEY] !== OURS[OURS_KEY]) {
+        throw new Error(`KubeVirt itself is installed: ${type.plural} ${object.metadata.name} is not ours`)
+      }
+      await this.#client.mergePatch(type, refOf(object), { spec: object.spec })
     }
   }
 

@@ -16,7 +16,7 @@ import type { KubeVirtClient } from '../../virt/kubevirt/guest-requests.ts'
 import { NODE, SECRET, VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../../virt/kubevirt/resources.ts'
 import { ApiServer } from '../apiserver/server.ts'
 import { NODE_GUESTS_ANNOTATION } from './behaviour.ts'
-import { kubevirtCrds } from './crds.ts'
+import { kubevirtCrds } from '../crds.ts'
 import type { KubeVirtStandIn } from './stand-in.ts'
 
 const server = new ApiServer({}, { crds: kubevirtCrds() })
@@ -38,15 +38,10 @@ function makeClient(): HttpKubeClient {
   return HttpKubeClient.fromKubeConfig({ server: server.url }, { clock: new SystemClock() })
 }
 
-/** As the embedded server does it: KubeVirt's own API is answered by the stand-in. */
+/** As the embedded cluster does it: KubeVirt's own API is answered by the stand-in. */
 function driverClient(standIn: KubeVirtStandIn): KubeVirtClient {
-  return Object.assign(recordWrites(makeClient(), writes), {
-    request: async (method: string, path: string, body: string) => {
-      writes.push(`${method} ${path.split('/').at(-1)}`)
-      const answer = await standIn.handleSubresource(method, path, JSON.parse(body))
-      if (answer?.code !== 202) throw new Error(JSON.stringify(answer))
-    },
-  })
+  server.aggregate('/apis/subresources.kubevirt.io', (...request) => standIn.handleSubresource(...request))
+  return recordWrites(makeClient(), writes)
 }
 
 describeDriverContract('KubeVirt in the embedded cluster', async () =>

@@ -15,7 +15,7 @@ import {
 } from '../../virt/kubevirt/resources.ts'
 import { ApiServer } from '../apiserver/server.ts'
 import { GUEST_ANNOTATION, NODE_GUESTS_ANNOTATION } from './behaviour.ts'
-import { kubevirtCrds } from './crds.ts'
+import { kubevirtCrds } from '../crds.ts'
 import { KubeVirtStandIn, type KubeVirtStandInOptions } from './stand-in.ts'
 
 const REF = { namespace: 'default', name: 'web' }

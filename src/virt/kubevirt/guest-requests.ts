@@ -89,7 +89,7 @@ export class GuestRequests {
     const { namespace, name } = guest
     const path = `/apis/subresources.kubevirt.io/v1/namespaces/${namespace}/virtualmachines/${name}/stop`
     try {
-      await this.#retry(() => this.#raw('PUT', path, { gracePeriod: 0 }))
+      await this.#retry(() => this.#put(path, { gracePeriod: 0 }))
     } catch (error) {
       // A NotFound that names no VM means that the API itself is not there.
       const isGone = isNotFound(error) && error.details?.name === name
@@ -123,12 +123,10 @@ export class GuestRequests {
     return this.#retry(() => this.#client.mergePatch(VIRTUAL_MACHINE, refOf(guest), patch, options))
   }
 
-  async #raw(method: 'PUT', path: string, body: object): Promise<unknown> {
-    if (!this.#client.request) {
-      const message = 'this client cannot ask the API of subresources.kubevirt.io'
-      throw new ApiError({ code: 405, reason: 'MethodNotAllowed', message })
-    }
-    return this.#client.request(method, path, JSON.stringify(body))
+  async #put(path: string, body: object): Promise<unknown> {
+    if (this.#client.request) return this.#client.request('PUT', path, JSON.stringify(body))
+    const message = 'this client cannot ask the API of subresources.kubevirt.io'
+    throw new ApiError({ code: 405, reason: 'MethodNotAllowed', message })
   }
 
   async #retry<T>(send: () => Promise<T>): Promise<T> {
