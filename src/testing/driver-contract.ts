@@ -141,6 +141,15 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
         expect(await restarted.spawn(ctx, guest)).toEqual(before)
       })
 
+      it('takes over a guest as it is that shut itself down meanwhile', async () => {
+        const guest = await makeGuest()
+        await driver.spawn(ctx, guest)
+        await world.guestPowersOff(guest)
+        await until('the driver sees it', async () => (await stateOf(driver, guest)) === 'SHUTDOWN')
+
+        expect(await driver.spawn(ctx, guest)).toMatchObject({ uid: guest.uid, powerState: 'SHUTDOWN' })
+      })
+
       it('refuses a name under which a machine of somebody else stands, and leaves that alone', async () => {
         const guest = await makeGuest()
         await world.putForeign(guest)

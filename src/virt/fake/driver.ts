@@ -82,12 +82,13 @@ export class FakeDriver implements ComputeDriver {
     await this.#faults.apply('spawn', options.signal)
     const found = this.#ownOrRefuse(guest)
     if (found) {
-      log.info('Took over the guest that was there')
+      log.info('Took over the guest that was there', { powerState: found.powerState })
+      if (found.powerState !== 'NOSTATE') return infoOf(found)
     } else {
       this.#hypervisor.define(guest, this.#options.host)
       log.info('Created the guest')
     }
-    if ((found?.powerState ?? 'NOSTATE') === 'NOSTATE') this.#hypervisor.boot(guest)
+    this.#hypervisor.boot(guest)
     const info = await this.#started(guest, options)
     log.info('Guest is running', { addresses: info.addresses.map(({ address }) => address) })
     return info
@@ -138,7 +139,7 @@ export class FakeDriver implements ComputeDriver {
       () => {
         const found = this.#own(guest)
         if (!found) throw this.#deployFailure(guest, 'it was removed while it was starting')
-        return found.powerState === 'NOSTATE' || found.powerState === 'SHUTDOWN' ? undefined : found
+        return found.powerState === 'RUNNING' ? found : undefined
       },
       options,
     )

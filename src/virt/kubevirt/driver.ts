@@ -94,7 +94,9 @@ export class KubeVirtDriver implements ComputeDriver {
     if (failure) throw launch.errorOf(failure)
     const info = this.#infoOf(guest)
     const addresses = info.addresses.map(({ address }) => address)
-    log.info('Guest is running', { addresses, afterMs: this.#clock.now() - startMs })
+    const afterMs = this.#clock.now() - startMs
+    if (info.powerState === 'RUNNING') log.info('Guest is running', { addresses, afterMs })
+    else log.info('Guest was built, and does not run any more', { powerState: info.powerState, afterMs })
     return info
   }
 

@@ -89,12 +89,11 @@ export class GuestRequests {
     const { namespace, name } = guest
     const path = `/apis/subresources.kubevirt.io/v1/namespaces/${namespace}/virtualmachines/${name}/stop`
     try {
-      await this.#retry(() => this.#put(path, { gracePeriod: 0 }))
+      await this.#retry(() => this.#put(path, { gracePeriod: 0 }), isRetryableStop)
     } catch (error) {
       // A NotFound that names no VM means that the API itself is not there.
       const isGone = isNotFound(error) && error.details?.name === name
-      const isOff = error instanceof ApiError && error.code === 409
-      if (!isGone && !isOff) throw error
+      if (!isGone && !isNotRunning(error)) throw error
     }
   }
 
@@ -129,17 +128,29 @@ export class GuestRequests {
     throw new ApiError({ code: 405, reason: 'MethodNotAllowed', message })
   }
 
-  async #retry<T>(send: () => Promise<T>): Promise<T> {
+  async #retry<T>(
+    send: () => Promise<T>,
+    isWorthARetry: (error: unknown) => boolean = isRetryable,
+  ): Promise<T> {
     for (const delayMs of RETRY_DELAYS_MS) {
       try {
         return await send()
       } catch (error) {
-        if (!isRetryable(error)) throw error
+        if (!isWorthARetry(error)) throw error
       }
       await this.#clock.sleep(delayMs)
     }
     return send()
   }
+}
+
+/** KubeVirt's own words; it has the same code for losing a race with another writer. */
+function isNotRunning(error: unknown): boolean {
+  return isConflict(error) && error.message.includes('not running')
+}
+
+function isRetryableStop(error: unknown): boolean {
+  return isRetryable(error) || (isConflict(error) && !isNotRunning(error))
 }
 
 function refOf({ namespace, name }: GuestRef): { readonly namespace: string; readonly name: string } {
