@@ -9,7 +9,7 @@ function filters(help: string): Option<readonly string[]> {
     ...names,
     parse: (given) => {
       const chosen = names.parse(given)
-      const unknown = chosen.find((name) => !(name in FILTERS))
+      const unknown = chosen.find((name) => !Object.hasOwn(FILTERS, name))
       if (unknown !== undefined) {
         throw new UsageError(`there is no filter '${unknown}'; there are ${Object.keys(FILTERS).join(', ')}`)
       }
@@ -28,7 +28,7 @@ function multipliers(help: string): Option<Readonly<Record<string, number>>> {
       Object.fromEntries(
         given.split(',').map((pair) => {
           const [name = '', number = ''] = pair.split('=')
-          if (!(name in WEIGHERS)) {
+          if (!Object.hasOwn(WEIGHERS, name)) {
             throw new UsageError(
               `there is no weigher '${name}'; there are ${Object.keys(WEIGHERS).join(', ')}`,
             )
@@ -40,11 +40,26 @@ function multipliers(help: string): Option<Readonly<Record<string, number>>> {
   }
 }
 
+/** As many hosts as the status of an instance can name that failed to build it. */
+const MOST_ATTEMPTS = 16
+
+function attempts(help: string, fallback: number): Option<number> {
+  const number = wholeNumber(help, fallback)
+  return {
+    ...number,
+    parse: (given) => {
+      const count = number.parse(given)
+      if (count >= 1 && count <= MOST_ATTEMPTS) return count
+      throw new UsageError(`'${given}' is not between 1 and ${MOST_ATTEMPTS}`)
+    },
+  }
+}
+
 /** What the scheduler itself is told. Names and defaults are Nova's. */
 export const SCHEDULER_SETTINGS = {
   enabledFilters: filters('the filters, in the order they run'),
   weightMultipliers: multipliers('how much each weigher counts; negative stacks instead of spreading'),
-  maxAttempts: wholeNumber('hosts a build is sent to at most', 3),
+  maxAttempts: attempts('hosts a build is sent to at most', 3),
   cpuAllocationRatio: decimal('how often a CPU may be booked, where a ComputeNode does not say', 4),
   ramAllocationRatio: decimal('how often memory may be booked', 1),
   diskAllocationRatio: decimal('how often disk may be booked', 1),

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import { API_OPTIONS } from './api.ts'
+import { inClusterAddress, logOptions, SERVICE_OPTIONS } from './common.ts'
+import { COMPUTE_OPTIONS } from './compute.ts'
+import { CONDUCTOR_OPTIONS } from './conductor.ts'
+import { DEV_OPTIONS } from './dev.ts'
+import { describeOptions, readOptions, UsageError } from './options.ts'
+import { SCHEDULER_OPTIONS } from './scheduler.ts'
+
+describe('the services’ options', () => {
+  it('have the defaults that Nova has', () => {
+    const compute = readOptions(COMPUTE_OPTIONS, [], {})
+    const scheduler = readOptions(SCHEDULER_OPTIONS, [], {})
+
+    expect(compute).toMatchObject({
+      computeDriver: 'kubevirt',
+      shutdownTimeout: 60_000,
+      maxConcurrentBuilds: 10,
+      reportInterval: 10_000,
+      syncPowerStateInterval: 600_000,
+    })
+    expect(scheduler).toMatchObject({
+      enabledFilters: ['ComputeFilter', 'AvailabilityZoneFilter', 'ImagePropertiesFilter', 'ResourceFilter'],
+      weightMultipliers: {},
+      maxAttempts: 3,
+      cpuAllocationRatio: 4,
+      ramAllocationRatio: 1,
+      reservedHostMemoryMb: 512,
+      serviceDownTime: 60_000,
+    })
+  })
+
+  it('give no task for ever: every step of an operation has a bound', () => {
+    const api = readOptions(API_OPTIONS, [], {})
+    const bounds = [
+      api.schedulingTimeout,
+      api.spawningTimeout,
+      api.powerOffTimeout,
+      api.powerOnTimeout,
+      api.deleteTimeout,
+    ]
+    for (const boundMs of bounds) expect(boundMs).toBeGreaterThan(api.redriveAfter)
+  })
+
+  it('take levels by logger name, and weights by weigher', () => {
+    const argv = [
+      '--log-levels',
+      'nova.rpc=debug,nova=warn',
+      '--weight-multipliers',
+      'RAMWeigher=-1.5,CPUWeigher=0',
+    ]
+    expect(readOptions(SCHEDULER_OPTIONS, argv, {})).toMatchObject({
+      logLevels: { 'nova.rpc': 'debug', nova: 'warn' },
+      weightMultipliers: { RAMWeigher: -1.5, CPUWeigher: 0 },
+    })
+  })
+
+  it.each([
+    {
+      argv: ['--log-levels', 'nova.rpc'],
+      says: "--log-levels: 'nova.rpc' is not NAME=LEVEL (debug, info, warn, error)",
+    },
+    { argv: ['--log-levels', 'nova=loud'], says: "--log-levels: 'nova=loud' is not NAME=LEVEL" },
+    { argv: ['--log-levels', '=info'], says: "--log-levels: '=info' is not NAME=LEVEL" },
+    {
+      argv: ['--enabled-filters', 'ComputeFilter,RamFilter'],
+      says: "--enabled-filters: there is no filter 'RamFilter'; there are AvailabilityZoneFilter, ComputeFilter,",
+    },
+    { argv: ['--enabled-filters', 'constructor'], says: "there is no filter 'constructor'" },
+    {
+      argv: ['--weight-multipliers', 'IoOpsWeigher=1'],
+      says: "there is no weigher 'IoOpsWeigher'; there are RAMWeigher,",
+    },
+    { argv: ['--weight-multipliers', 'toString=1'], says: "there is no weigher 'toString'" },
+    { argv: ['--weight-multipliers', 'RAMWeigher=x'], says: "--weight-multipliers: 'x' is no multiplier" },
+    { argv: ['--weight-multipliers', 'RAMWeigher'], says: "--weight-multipliers: '' is no multiplier" },
+    { argv: ['--max-attempts', '0'], says: "--max-attempts: '0' is not between 1 and 16" },
+    { argv: ['--max-attempts', '17'], says: "--max-attempts: '17' is not between 1 and 16" },
+  ])('$argv cannot be used: $says', ({ argv, says }) => {
+    const read = (): unknown => readOptions(SCHEDULER_OPTIONS, argv, {})
+    expect(read).toThrow(UsageError)
+    expect(read).toThrow(says)
+  })
+
+  it.each([
+    { service: 'api', options: API_OPTIONS },
+    { service: 'scheduler', options: SCHEDULER_OPTIONS },
+    { service: 'conductor', options: CONDUCTOR_OPTIONS },
+    { service: 'compute', options: COMPUTE_OPTIONS },
+    { service: 'dev', options: DEV_OPTIONS },
+  ])('of $service are all in its help, each with a word on what it is for', ({ options }) => {
+    const lines = describeOptions(options).split('\n')
+    expect(lines).toHaveLength(Object.keys(options).length)
+    for (const line of lines) expect(line).toMatch(/^ {2}--[a-z-]+( \S+)? {2,}\S.*/)
+  })
+})
+
+it('a log has no file unless one is named', () => {
+  const conf = readOptions(SERVICE_OPTIONS, [], {})
+  expect(logOptions(conf)).toEqual({ format: 'text', level: 'info', levels: {} })
+  expect(logOptions({ ...conf, logFile: 'a.log' })).toEqual({
+    format: 'text',
+    level: 'info',
+    levels: {},
+    file: 'a.log',
+  })
+})
+
+it.each([
+  {
+    env: { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' },
+    want: { host: '10.0.0.1', port: '443' },
+  },
+  { env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' }, want: undefined },
+  { env: {}, want: undefined },
+])('in $env the API server is at $want', ({ env, want }) => {
+  expect(inClusterAddress(env)).toEqual(want)
+})
