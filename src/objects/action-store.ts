@@ -76,7 +76,8 @@ export class ActionStore {
     await this.#patch(ctx, instance, action, {
       ...end.progress,
       result: end.result,
-      message: end.message?.slice(0, MAX_MESSAGE),
+      // A delete that failed for a while and then succeeded has nothing to complain of any more.
+      message: end.message?.slice(0, MAX_MESSAGE) ?? null,
       finishTime: toTimestamp(this.#clock.now()),
     })
   }

@@ -142,7 +142,9 @@ function conditionsOf(
   now: string,
 ): Pick<Instance['status'], 'conditions'> {
   const held = status.conditions?.find((one) => one.type === 'Ready')
-  if (held?.status === ready.status && held.reason === ready.reason) return {}
+  const isSame =
+    held?.status === ready.status && held.reason === ready.reason && held.message === ready.message
+  if (isSame) return {}
   const lastTransitionTime = held?.status === ready.status ? held.lastTransitionTime : now
   return { conditions: [{ ...ready, lastTransitionTime }] }
 }

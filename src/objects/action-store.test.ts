@@ -1,0 +1,149 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
+import { isRetryable } from '../kube/api-error.ts'
+import { makeContext, UID } from '../testing/builders.ts'
+import { EmbeddedKube } from '../testing/embedded-kube.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { type ActionProgress, NO_PROGRESS, StepRecorder } from './action-progress.ts'
+import { ActionStore, actionRecordName } from './action-store.ts'
+
+const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
+const INSTANCE = { namespace: 'default', name: 'web', uid: UID }
+const NAME = 'web-stop-1f0c9a3e'
+const ctx = makeContext({ requestId: REQUEST, user: 'alice' })
+
+let kube: EmbeddedKube
+let clock: FakeClock
+let store: ActionStore
+
+beforeAll(async () => {
+  kube = await EmbeddedKube.start()
+})
+afterAll(() => kube?.close())
+beforeEach(() => {
+  clock = new FakeClock()
+  store = new ActionStore({ client: kube.client, clock })
+})
+afterEach(async () => {
+  kube.server.faults.clear()
+  for (const { metadata } of await kube.actions()) await kube.client.delete(INSTANCE_ACTION, metadata)
+})
+
+function makeProgress(...names: string[]): ActionProgress {
+  return names.reduce<ActionProgress>(
+    (before, name) => new StepRecorder(clock, { name, host: 'node-1' }, before).succeeded(),
+    NO_PROGRESS,
+  )
+}
+
+it('a record is named after instance, operation and request', () => {
+  expect(actionRecordName('web', 'stop', REQUEST)).toBe(NAME)
+})
+
+describe('the record of an operation', () => {
+  it('begins with what was asked, when and by whom', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+
+    const { metadata, spec, status } = await kube.action(NAME)
+    expect(spec).toEqual({
+      action: 'stop',
+      instance: 'web',
+      instanceUid: UID,
+      requestId: REQUEST,
+      user: 'alice',
+      startTime: '2026-01-01T00:00:00.000Z',
+    })
+    expect(metadata.labels).toEqual({
+      'compute.kilonova.dev/instance': 'web',
+      'compute.kilonova.dev/request-id': REQUEST,
+    })
+    expect(status).toBeUndefined()
+  })
+
+  it('stays as it began when it is begun again', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    const first = await kube.action(NAME)
+    clock.jump(1000)
+
+    await store.begin(ctx, INSTANCE, 'stop')
+
+    expect(await kube.actions()).toEqual([first])
+  })
+
+  it('shows how far the operation is, without an end', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+
+    await store.note(ctx, INSTANCE, 'stop', makeProgress('one'))
+
+    const { status } = await kube.action(NAME)
+    expect(status?.events).toMatchObject([{ name: 'one', host: 'node-1', result: 'Success' }])
+    expect(status).not.toHaveProperty('finishTime')
+  })
+
+  it('ends with its result, its steps and its time', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    clock.jump(1500)
+
+    await store.end(ctx, INSTANCE, 'stop', { result: 'Success', progress: makeProgress('one', 'two') })
+
+    expect((await kube.action(NAME)).status).toMatchObject({
+      result: 'Success',
+      finishTime: '2026-01-01T00:00:01.500Z',
+      events: [{ name: 'one' }, { name: 'two' }],
+    })
+  })
+
+  it('says why the operation failed, and no longer when it succeeds after all', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    await store.end(ctx, INSTANCE, 'stop', { result: 'Error', message: 'no progress', progress: NO_PROGRESS })
+    expect((await kube.action(NAME)).status).toMatchObject({ result: 'Error', message: 'no progress' })
+
+    await store.end(ctx, INSTANCE, 'stop', { result: 'Success', progress: NO_PROGRESS })
+
+    const { status } = await kube.action(NAME)
+    expect(status?.result).toBe('Success')
+    expect(status).not.toHaveProperty('message')
+  })
+
+  it('that somebody removed is not made again', async () => {
+    await store.end(ctx, INSTANCE, 'stop', { result: 'Success', progress: NO_PROGRESS })
+    await store.note(ctx, INSTANCE, 'stop', NO_PROGRESS)
+    expect(await kube.actions()).toEqual([])
+  })
+
+  it('takes the longest message and the most steps there can be', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    const steps = makeProgress(...Array.from({ length: 100 }, (_, n) => `step-${n}`))
+    const failed = new StepRecorder(clock, { name: 'last', host: 'node-1' }, steps).failed(
+      new Error('x'.repeat(9999)),
+    )
+
+    await store.end(ctx, INSTANCE, 'stop', { result: 'Error', message: 'x'.repeat(9999), progress: failed })
+
+    const { status } = await kube.action(NAME)
+    expect(status?.events).toHaveLength(64)
+    expect(status?.events?.at(-1)).toMatchObject({ name: 'last', result: 'Error', details: 'x'.repeat(1024) })
+    expect(status?.message).toHaveLength(4096)
+  })
+
+  it('fails while the API server is in trouble', async () => {
+    kube.server.faults.refuse({ resource: 'instanceactions' }, 503)
+    await expect(store.begin(ctx, INSTANCE, 'stop')).rejects.toSatisfy(isRetryable)
+    await expect(store.note(ctx, INSTANCE, 'stop', NO_PROGRESS)).rejects.toSatisfy(isRetryable)
+  })
+})
+
+it('a step keeps when it began and when it ended', () => {
+  const step = new StepRecorder(clock, { name: 'spawn', host: 'node-1' }, makeProgress('before'))
+  clock.jump(2000)
+  expect(step.succeeded().events).toEqual([
+    expect.objectContaining({ name: 'before' }),
+    {
+      name: 'spawn',
+      host: 'node-1',
+      startTime: '2026-01-01T00:00:00.000Z',
+      finishTime: '2026-01-01T00:00:02.000Z',
+      result: 'Success',
+    },
+  ])
+})
