@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest'
+import type { Image, ImageSpec } from '../apis/v1alpha1/image.ts'
+import { FlavorDiskSmallerThanMinDisk, FlavorMemoryTooSmall } from '../common/errors.ts'
+import { makeImage, makeInstance, UID } from '../testing/builders.ts'
+import {
+  buildRequest,
+  checkFlavorFitsImage,
+  type DiskSource,
+  type FlavorSize,
+  refOfInstance,
+  toBuildRequest,
+} from './build-request.ts'
+
+const FLAVOR: FlavorSize = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
+
+describe('a flavor', () => {
+  it.each<{ what: string; flavor: Partial<FlavorSize>; image: Partial<ImageSpec>; error: unknown }>([
+    {
+      what: 'with exactly the memory',
+      flavor: { memoryMb: 512 },
+      image: { minRamMb: 512 },
+      error: undefined,
+    },
+    {
+      what: 'with 1 MiB too little',
+      flavor: { memoryMb: 511 },
+      image: { minRamMb: 512 },
+      error: FlavorMemoryTooSmall,
+    },
+    { what: 'with exactly the disk', flavor: { diskGb: 10 }, image: { minDiskGb: 10 }, error: undefined },
+    {
+      what: 'with 1 GiB too little',
+      flavor: { diskGb: 9 },
+      image: { minDiskGb: 10 },
+      error: FlavorDiskSmallerThanMinDisk,
+    },
+    { what: 'without a disk of its own', flavor: { diskGb: 0 }, image: { minDiskGb: 10 }, error: undefined },
+    {
+      what: 'without a disk, and with too little memory',
+      flavor: { diskGb: 0, memoryMb: 1 },
+      image: { minDiskGb: 10, minRamMb: 2 },
+      error: FlavorMemoryTooSmall,
+    },
+  ])('$what is judged as in Nova', ({ flavor, image, error }) => {
+    const check = (): void => checkFlavorFitsImage({ ...FLAVOR, ...flavor }, makeImage(image))
+    if (error === undefined) expect(check).not.toThrow()
+    else expect(check).toThrow(error as typeof Error)
+  })
+})
+
+describe('a build request', () => {
+  it('takes the instance’s name for the guest’s host name where none is given', () => {
+    expect(toBuildRequest(makeInstance({ name: 'db' }), FLAVOR, makeImage()).hostname).toBe('db')
+    const named = makeInstance({ name: 'db', spec: { hostname: 'primary' } })
+    expect(toBuildRequest(named, FLAVOR, makeImage()).hostname).toBe('primary')
+  })
+
+  it('carries all a build needs, and reads the same after its way through a message', () => {
+    const instance = makeInstance({
+      spec: { availabilityZone: 'west', userData: 'aGk=' },
+    })
+    const properties = { hw_architecture: 'x86_64', os_shutdown_timeout: 30 } as const
+
+    const request = toBuildRequest(instance, FLAVOR, makeImage({ properties }))
+
+    expect(buildRequest.parse(JSON.parse(JSON.stringify(request)))).toEqual({
+      instance: { namespace: 'default', name: 'web', uid: UID },
+      flavor: FLAVOR,
+      image: {
+        name: 'cirros',
+        disk: { kind: 'containerDisk', image: 'registry.example/cirros' },
+        properties,
+      },
+      hostname: 'web',
+      availabilityZone: 'west',
+      userData: 'aGk=',
+    })
+  })
+
+  it('names the Secret with the user data', () => {
+    const instance = makeInstance({ spec: { userDataSecret: { name: 'cloud-init' } } })
+    expect(toBuildRequest(instance, FLAVOR, makeImage()).userDataSecret).toBe('cloud-init')
+  })
+
+  it.each<{ source: Partial<ImageSpec>; want: DiskSource }>([
+    {
+      source: { containerDisk: { image: 'registry.example/a' } },
+      want: { kind: 'containerDisk', image: 'registry.example/a' },
+    },
+    {
+      source: { persistentVolumeClaim: { claimName: 'disk' } },
+      want: { kind: 'persistentVolumeClaim', claimName: 'disk' },
+    },
+    {
+      source: { dataVolume: { http: { url: 'https://example.com/a' } } },
+      want: { kind: 'dataVolume', source: { http: { url: 'https://example.com/a' } } },
+    },
+    {
+      source: { dataVolume: { registry: { url: 'docker://a' }, storageClassName: 'fast' } },
+      want: { kind: 'dataVolume', source: { registry: { url: 'docker://a' } }, storageClassName: 'fast' },
+    },
+    {
+      source: { dataVolume: { pvc: { namespace: 'images', name: 'a' } } },
+      want: { kind: 'dataVolume', source: { pvc: { namespace: 'images', name: 'a' } } },
+    },
+  ])('takes its disk from $want.kind', ({ source, want }) => {
+    expect(toBuildRequest(makeInstance(), FLAVOR, makeImage(source)).image.disk).toEqual(want)
+  })
+
+  it('cannot be made of an image that names no source', () => {
+    const { spec, ...image } = makeImage()
+    const { containerDisk: _, ...rest } = spec
+    const bare: Image = { ...image, spec: rest }
+    expect(() => toBuildRequest(makeInstance(), FLAVOR, bare)).toThrow(
+      `Build of instance ${UID} aborted: image cirros names no source for its disk`,
+    )
+  })
+})
+
+it('an instance without a namespace lies in default', () => {
+  const { namespace: _, ...metadata } = makeInstance().metadata
+  expect(refOfInstance({ ...makeInstance(), metadata })).toEqual({
+    namespace: 'default',
+    name: 'web',
+    uid: UID,
+  })
+})
