@@ -7,6 +7,7 @@ import type { InstanceView } from '../conductor/rpcapi.ts'
 import type { ActionProgress } from '../objects/action-progress.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
 import type { ExpectedState } from '../objects/instance-update.ts'
+import { whileAvailable } from '../objects/unavailable.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver, GuestSpec } from '../virt/driver.ts'
 import { type InstanceOperations, isPreempted } from './instance-operations.ts'
@@ -64,7 +65,7 @@ export class InstanceBuilder {
         memoryMb: request.flavor.memoryMb,
         attempt,
       })
-      const guest = await this.#deps.driver.spawn(ctx, toGuestSpec(request), { signal })
+      const guest = await whileAvailable(() => this.#deps.driver.spawn(ctx, toGuestSpec(request), { signal }))
       const took = (this.#deps.clock.now() - startedAt) / 1000
       await this.#deps.conductor.instanceUpdate(ctx, {
         instance: request.instance,
@@ -174,7 +175,7 @@ export class InstanceBuilder {
   }
 
   async #cleanUp(ctx: RequestContext, { request }: BuildAndRunArgs): Promise<void> {
-    await this.#deps.driver.destroy(ctx, request.instance)
+    await whileAvailable(() => this.#deps.driver.destroy(ctx, request.instance))
     this.#deps.tracker.release(request.instance.uid)
   }
 

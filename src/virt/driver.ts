@@ -120,7 +120,9 @@ export interface ComputeDriver {
    * Creates the guest and waits until it runs. When it is there already and ours, it is taken over as it is.
    * @throws InstanceExists when something of that name is there that is not ours: it is not touched
    * @throws InstanceDeployFailure when this host cannot run it (another may)
+   * @throws InstanceUserDataMalformed when the Secret with the user data is missing or has none
    * @throws BuildAbortException when no host can
+   * @throws ApiError (isRetryable) when the hypervisor cannot be asked now: the same call may succeed later
    */
   spawn(ctx: RequestContext, guest: GuestSpec, options?: SpawnOptions): Promise<GuestInfo>
 

@@ -1,6 +1,11 @@
-import { BuildAbortException, InstanceDeployFailure, InstanceExists } from '../../common/errors.ts'
+import {
+  BuildAbortException,
+  InstanceDeployFailure,
+  InstanceExists,
+  InstanceUserDataMalformed,
+} from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
-import { ApiError } from '../../kube/api-error.ts'
+import { ApiError, isRetryable } from '../../kube/api-error.ts'
 import type { GuestSpec, SpawnOptions } from '../driver.ts'
 import type { Failure } from './build-progress.ts'
 import type { GuestRequests } from './guest-requests.ts'
@@ -74,12 +79,26 @@ export class Launch {
 
   async #createOrFind(log: Logger): Promise<VirtualMachine | 'created' | undefined> {
     const wanted = toVirtualMachine(this.#guest, this.#placement)
+    await this.#checkUserDataSecret()
     await this.#createSecret()
     const vm = await this.#requests.create(wanted)
     if (!vm) return this.#requests.get(this.#guest)
     this.#watch.observe(vm)
     log.info('Created the VirtualMachine', { vm: this.#guest.name, host: this.#placement.host })
     return 'created'
+  }
+
+  /** Without it KubeVirt would wait in silence: a Pod whose Secret is missing just does not start. */
+  async #checkUserDataSecret(): Promise<void> {
+    const { namespace, userDataSecret: name } = this.#guest
+    if (name === undefined) return
+    const secret = await this.#requests.getSecret(namespace, name)
+    if (!secret) {
+      throw new InstanceUserDataMalformed({ reason: `there is no Secret ${name} in namespace ${namespace}` })
+    }
+    if (secret.data?.['userdata'] === undefined) {
+      throw new InstanceUserDataMalformed({ reason: `Secret ${name} has no key userdata` })
+    }
   }
 
   async #createSecret(): Promise<void> {
@@ -104,10 +123,11 @@ export class Launch {
     return vmi !== undefined || vm?.status?.created === true || hasStartRequest(vm)
   }
 
-  /** What the API server says no to, it says no to on every host. */
+  /** What the API server says no to, it says no to on every host; what may pass by itself is no answer yet. */
   #refused(error: ApiError): Error {
-    const blame = REFUSALS.has(error.code) ? 'abort' : 'host'
-    return this.errorOf({ blame, reason: error.message }, error)
+    const { code, message } = error
+    if (isRetryable(error)) return error
+    return this.errorOf({ blame: REFUSALS.has(code) ? 'abort' : 'host', reason: message }, error)
   }
 }
 
