@@ -2,14 +2,21 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SystemClock } from '../../src/common/clock.ts'
+import { loggerTo } from '../../src/common/log.ts'
 import { DevCluster } from '../../src/dev/cluster.ts'
+import { kubevirtCrds } from '../../src/dev/crds.ts'
 import { InstanceFollower } from '../../src/dev/instance-follower.ts'
+import { MemoryTransport } from '../../src/rpc/memory-transport.ts'
+import { installKubeVirt, uninstallKubeVirt } from './kubevirt-crds.ts'
 import { makeNamespace } from './namespaces.ts'
-import type { World, WorldOptions } from './world.ts'
+import { QUICK, type World, type WorldOptions } from './world.ts'
+
+const silent = loggerTo(() => undefined, { format: 'text', level: 'error' })
 
 /** The embedded cluster, in a folder of its own. */
 export async function makeEmbeddedWorld(options: WorldOptions = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'kilonova-'))
+  const env = { ...QUICK, ...options.env }
   const cluster = new DevCluster(
     { clock: new SystemClock() },
     {
@@ -19,7 +26,8 @@ export async function makeEmbeddedWorld(options: WorldOptions = {}): Promise<Wor
       port: 0,
       bootTimeMs: options.bootTimeMs ?? 0,
       log: { format: 'text', level: 'debug' },
-      env: options.env,
+      ackWaitMs: Number(env['KILONOVA_ACK_WAIT']) * 1000,
+      env,
     },
   )
   await cluster.start()
@@ -33,7 +41,17 @@ export async function makeEmbeddedWorld(options: WorldOptions = {}): Promise<Wor
     follower,
     standIn,
     apiServer: { goAway: () => apiServer.pause(), comeBack: () => apiServer.resume() },
-    broker: { goAway: async () => broker.disconnect(), comeBack: async () => broker.reconnect() },
+    broker: {
+      goAway: async () => broker.disconnect(),
+      comeBack: async () => broker.reconnect(),
+      wipe: async () => broker.wipe(),
+      stored: async () => broker.stored(),
+      connect: () => new MemoryTransport({ broker, log: silent }),
+    },
+    kubevirt: {
+      uninstall: () => uninstallKubeVirt(client),
+      install: () => installKubeVirt(client, kubevirtCrds()),
+    },
     services: {
       names: services.names,
       start: (name) => services.start(name),

@@ -1,17 +1,20 @@
-import { INSTANCE, type Instance, type InstanceSpec } from '../../src/apis/v1alpha1/instance.ts'
+import {
+  INSTANCE,
+  type Instance,
+  type InstanceSpec,
+  type InstanceStatus,
+  type InstanceStatusFault,
+} from '../../src/apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION, type InstanceAction } from '../../src/apis/v1alpha1/instance-action.ts'
 import { defineResource, type KubeObject } from '../../src/kube/resource.ts'
+import { VIRTUAL_MACHINE, type VirtualMachine } from '../../src/virt/kubevirt/resources.ts'
+import { eventually } from './eventually.ts'
 import type { World } from './world.ts'
 
-export const VM = defineResource({
-  group: 'kubevirt.io',
-  version: 'v1',
-  kind: 'VirtualMachine',
-  plural: 'virtualmachines',
-  namespaced: true,
-})
+const PATIENCE_MS = 40_000
 
 interface KubeEvent extends KubeObject {
+  readonly type: string
   readonly reason: string
   readonly message: string
   readonly involvedObject: { readonly name: string }
@@ -54,24 +57,36 @@ export class Project {
     return this.#world.client.get(INSTANCE, this.#ref(name))
   }
 
+  async all(): Promise<readonly Instance[]> {
+    return (await this.#world.client.list(INSTANCE, { namespace: this.namespace })).items
+  }
+
   async delete(name: string): Promise<void> {
     await this.#world.client.delete(INSTANCE, this.#ref(name))
   }
 
+  /** Fails when it takes too long, and says how the instance is then. */
   async until(name: string, isWanted: (instance: Instance) => boolean): Promise<Instance> {
-    return this.#world.follower.until(this.#ref(name), isWanted)
+    return inTime(this.#world.follower.until(this.#ref(name), isWanted), async () => {
+      const { spec, status, metadata } = await this.get(name)
+      return `${name} stayed ${JSON.stringify({ spec, status, deleted: metadata.deletionTimestamp })}`
+    })
   }
 
   /** Waits until nothing is being done to it and it is in this vm_state. */
   async untilState(name: string, vmState: Instance['status']['vmState']): Promise<Instance> {
-    return this.until(
-      name,
-      ({ status }) => status.vmState === vmState && status.taskState === undefined,
-    )
+    return this.until(name, ({ status }) => status.vmState === vmState && status.taskState === undefined)
   }
 
   async untilGone(name: string): Promise<void> {
-    await this.#world.follower.untilGone(this.#ref(name))
+    await inTime(this.#world.follower.untilGone(this.#ref(name)), async () => {
+      const { status, metadata } = await this.get(name)
+      return `${name} did not go: ${JSON.stringify({ status, finalizers: metadata.finalizers })}`
+    })
+  }
+
+  async untilAllGone(): Promise<void> {
+    await Promise.all((await this.all()).map(({ metadata }) => this.untilGone(metadata.name)))
   }
 
   async launch(name: string, spec: Partial<InstanceSpec> = {}): Promise<Instance> {
@@ -90,13 +105,36 @@ export class Project {
 
   /** Waits until the record of an operation says how it ended. */
   async actionEnd(name: string, action: string): Promise<InstanceAction> {
-    for (;;) {
-      const found = (await this.actions(name)).findLast(
-        (one) => one.spec.action === action && one.status?.result,
-      )
-      if (found) return found
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    return eventually(`${action} of ${name} has ended`, async () =>
+      (await this.actions(name)).findLast((one) => one.spec.action === action && one.status?.result),
+    )
+  }
+
+  /** Waits for an Event about an instance. */
+  async event(name: string, reason: string): Promise<KubeEvent> {
+    return eventually(`there is an event ${reason} of ${name}`, async () =>
+      (await this.events(name)).find((one) => one.reason === reason),
+    )
+  }
+
+  /** Waits until it is in error with nothing being done to it, and gives its fault. */
+  async untilFault(name: string): Promise<InstanceStatusFault> {
+    const { status } = await this.until(
+      name,
+      (one) => one.status.vmState === 'error' && one.status.taskState === undefined,
+    )
+    if (!status.fault) throw new Error(`${name} is in error without a fault`)
+    return status.fault
+  }
+
+  /** What a service would write: for states that no operation of today leads to. */
+  async setStatus(name: string, status: Partial<Record<keyof InstanceStatus, unknown>>): Promise<void> {
+    await this.#world.client.mergePatch(INSTANCE, this.#ref(name), { status }, { subresource: 'status' })
+  }
+
+  /** The VM of an instance, if there is one of its name. */
+  async virtualMachine(name: string): Promise<VirtualMachine | undefined> {
+    return (await this.virtualMachines()).find(({ metadata }) => metadata.name === name)
   }
 
   async events(name: string): Promise<readonly KubeEvent[]> {
@@ -107,8 +145,8 @@ export class Project {
     return items
   }
 
-  async virtualMachines(): Promise<readonly KubeObject[]> {
-    return (await this.#world.client.list(VM, { namespace: this.namespace })).items
+  async virtualMachines(): Promise<readonly VirtualMachine[]> {
+    return (await this.#world.client.list(VIRTUAL_MACHINE, { namespace: this.namespace })).items
   }
 
   #ref(name: string): { namespace: string; name: string } {
@@ -118,4 +156,16 @@ export class Project {
 
 export async function makeProject(world: World): Promise<Project> {
   return new Project(world, await world.namespace())
+}
+
+/** Waits no longer than a test can; `describe` says what there was instead of what was waited for. */
+async function inTime<T>(work: Promise<T>, describe: () => Promise<string>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), PATIENCE_MS)
+  })
+  const outcome = await Promise.race([work.then((value) => ({ value })), late])
+  clearTimeout(timer)
+  if (outcome === 'late') throw new Error(await describe())
+  return outcome.value
 }

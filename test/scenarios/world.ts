@@ -1,11 +1,22 @@
 import type { InstanceFollower } from '../../src/dev/instance-follower.ts'
 import type { KubeVirtStandIn } from '../../src/dev/kubevirt/stand-in.ts'
 import type { KubeClient } from '../../src/kube/client.ts'
+import type { Transport } from '../../src/rpc/transport.ts'
 
 /** Something that can be away for a while, with what is in it kept. */
 export interface Peer {
   goAway(): Promise<void>
   comeBack(): Promise<void>
+}
+
+/** The message broker, and a look into its stores. */
+export interface Broker extends Peer {
+  /** Loses everything that is stored, as a broker does whose disk was lost. */
+  wipe(): Promise<void>
+  /** How many messages are stored: casts that nobody finished yet, and dead letters that nobody took. */
+  stored(): Promise<number>
+  /** A connection of the test's own. */
+  connect(): Transport
 }
 
 /**
@@ -21,10 +32,16 @@ export interface World {
   /** KubeVirt: its guests can be told what to do. */
   readonly standIn: KubeVirtStandIn
   readonly apiServer: Peer
-  readonly broker: Peer
+  readonly broker: Broker
+  /** KubeVirt's definitions: without them there is no KubeVirt. */
+  readonly kubevirt: {
+    uninstall(): Promise<void>
+    install(): Promise<void>
+  }
   /** The services by name: `nova-api`, `nova-compute-node-1`. */
   readonly services: {
     readonly names: readonly string[]
+    /** Also a second one beside the first, as `nova-scheduler-2`. Resolves when it says that it has started. */
     start(name: string): Promise<void>
     /** In order: it drains. */
     stop(name: string): Promise<void>
@@ -46,3 +63,11 @@ export interface WorldOptions {
 }
 
 export type MakeWorld = (options?: WorldOptions) => Promise<World>
+
+/** Every world's: times that are long enough to be seldom needed and short enough to be waited for. */
+export const QUICK: Readonly<Record<string, string>> = {
+  KILONOVA_REPORT_INTERVAL: '0.3',
+  KILONOVA_LEASE_DURATION: '2',
+  KILONOVA_ACK_WAIT: '2',
+  KILONOVA_REDRIVE_AFTER: '5',
+}

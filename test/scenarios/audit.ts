@@ -1,0 +1,78 @@
+import { expect } from 'vitest'
+import { COMPUTE_NODE } from '../../src/apis/v1alpha1/compute-node.ts'
+import { INSTANCE, type Instance } from '../../src/apis/v1alpha1/instance.ts'
+import type { KubeObject } from '../../src/kube/resource.ts'
+import { HOST_LABEL, INSTANCE_UID_LABEL } from '../../src/virt/kubevirt/ownership.ts'
+import { SECRET, VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../../src/virt/kubevirt/resources.ts'
+import { eventually } from './eventually.ts'
+import type { World } from './world.ts'
+
+/**
+ * What must hold of a world whenever nothing is being done: every instance that is active or stopped has its
+ * one VM on its host, nothing else has one, what the agents claim is what is bound, and nothing is left over.
+ */
+export async function audit(world: World): Promise<void> {
+  const { items: instances } = await world.client.list(INSTANCE)
+  expect(instances.filter(isBusy).map(describe)).toEqual([])
+
+  const { items: vms } = await world.client.list(VIRTUAL_MACHINE)
+  const ours = vms.filter((vm) => uidOf(vm) !== undefined)
+  const found = ours.map((vm) => `${uidOf(vm)} on ${vm.metadata.labels?.[HOST_LABEL]}`)
+  const wanted = instances.filter(hasGuest).map(({ metadata, status }) => `${metadata.uid} on ${status.host}`)
+  expect(found.toSorted()).toEqual(wanted.toSorted())
+
+  const uids = new Set(ours.map(uidOf))
+  const { items: vmis } = await world.client.list(VIRTUAL_MACHINE_INSTANCE)
+  expect(vmis.filter((vmi) => uidOf(vmi) && !uids.has(uidOf(vmi))).map(nameOf)).toEqual([])
+  const { items: secrets } = await world.client.list(SECRET)
+  const left = secrets.map(nameOf).filter((name) => name.includes('kilonova-user-data-'))
+  const there = instances.map(({ metadata }) => metadata.uid ?? '')
+  expect(left.filter((name) => !there.some((uid) => name.endsWith(uid)))).toEqual([])
+
+  await eventually('what is claimed is what is bound', async () => {
+    expect(await claimed(world)).toEqual(bound(instances))
+    return true
+  })
+  await eventually('no message is left', async () => {
+    expect(await world.broker.stored()).toBe(0)
+    return true
+  })
+}
+
+function isBusy({ metadata, status }: Instance): boolean {
+  return status.taskState !== undefined || metadata.deletionTimestamp !== undefined
+}
+
+function describe({ metadata, status }: Instance): string {
+  const { vmState, taskState } = status
+  return `${metadata.name}: ${vmState}/${taskState} ${metadata.deletionTimestamp ?? ''} ${metadata.finalizers?.join(' ') ?? ''}`
+}
+
+function hasGuest({ status }: Instance): boolean {
+  return status.vmState === 'active' || status.vmState === 'stopped'
+}
+
+function uidOf({ metadata }: KubeObject): string | undefined {
+  return metadata.labels?.[INSTANCE_UID_LABEL]
+}
+
+function nameOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace}/${metadata.name}`
+}
+
+/** What each host has claimed, as its ComputeNode shows it. */
+async function claimed(world: World): Promise<Readonly<Record<string, number>>> {
+  const { items } = await world.client.list(COMPUTE_NODE)
+  const usages = items.map(({ metadata, status }) => [metadata.name, status?.usage?.memoryMb ?? 0] as const)
+  return Object.fromEntries(usages.filter(([, memoryMb]) => memoryMb > 0))
+}
+
+/** The same from the instances that are bound there. */
+function bound(instances: readonly Instance[]): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {}
+  for (const { status } of instances) {
+    const { host, flavor } = status
+    if (host && flavor) sums[host] = (sums[host] ?? 0) + flavor.memoryMb
+  }
+  return sums
+}

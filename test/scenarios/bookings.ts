@@ -1,0 +1,75 @@
+import { INSTANCE, type Instance } from '../../src/apis/v1alpha1/instance.ts'
+import { SystemClock } from '../../src/common/clock.ts'
+import { loggerTo } from '../../src/common/log.ts'
+import { Informer } from '../../src/kube/informer.ts'
+import { VIRTUAL_MACHINE } from '../../src/virt/kubevirt/resources.ts'
+import { INSTANCE_UID_LABEL } from '../../src/virt/kubevirt/ownership.ts'
+import type { World } from './world.ts'
+
+/** (32 GiB − 512 MiB reserved) × 1.0, and 8 CPUs × 4.0: what a simulated host may be booked with. */
+const CAPACITY = { vcpus: 32, memoryMb: 32 * 1024 - 512, diskGb: 500 }
+
+/**
+ * Watches a world for the two things that must never be, not even for a moment: a host booked with more than
+ * it may be, and a second VM for an instance that had one on a host that did not fail it.
+ */
+export class Bookings {
+  readonly #instances: Informer<Instance>
+  readonly #vms: Informer<NonNullable<(typeof VIRTUAL_MACHINE)['object']>>
+  readonly #vmsOf = new Map<string, Set<string>>()
+  /** What was seen that must not be. */
+  readonly wrongs: string[] = []
+  /** The most that was booked on a host at any time, in MiB of memory. */
+  readonly highest = new Map<string, number>()
+
+  constructor(world: World) {
+    const log = loggerTo(() => undefined, { format: 'text', level: 'error' })
+    const deps = { client: world.client, clock: new SystemClock(), log }
+    this.#instances = new Informer(deps, { type: INSTANCE })
+    this.#vms = new Informer(deps, { type: VIRTUAL_MACHINE })
+  }
+
+  async start(): Promise<void> {
+    this.#instances.onChange(() => this.#add())
+    this.#vms.onChange(({ type, object }) => {
+      const instance = object.metadata.labels?.[INSTANCE_UID_LABEL]
+      if (type === 'added' && instance) this.#saw(instance, object.metadata.uid ?? '')
+    })
+    this.#instances.start()
+    this.#vms.start()
+    await Promise.all([this.#instances.synced(), this.#vms.synced()])
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#instances.stop(), this.#vms.stop()])
+  }
+
+  /** How many VMs an instance has had. */
+  vmsOf(uid: string | undefined): number {
+    return this.#vmsOf.get(uid ?? '')?.size ?? 0
+  }
+
+  #saw(instance: string, vm: string): void {
+    const vms = this.#vmsOf.get(instance) ?? new Set()
+    this.#vmsOf.set(instance, vms.add(vm))
+  }
+
+  #add(): void {
+    const sums = new Map<string, { vcpus: number; memoryMb: number; diskGb: number }>()
+    for (const { status } of this.#instances.store.list()) {
+      const { host, flavor, vmState } = status
+      if (!host || !flavor || vmState === 'deleted') continue
+      const sum = sums.get(host) ?? { vcpus: 0, memoryMb: 0, diskGb: 0 }
+      sum.vcpus += flavor.vcpus
+      sum.memoryMb += flavor.memoryMb
+      sum.diskGb += flavor.diskGb
+      sums.set(host, sum)
+    }
+    for (const [host, sum] of sums) {
+      this.highest.set(host, Math.max(this.highest.get(host) ?? 0, sum.memoryMb))
+      for (const kind of ['vcpus', 'memoryMb', 'diskGb'] as const) {
+        if (sum[kind] > CAPACITY[kind]) this.wrongs.push(`${host} is booked with ${sum[kind]} ${kind}`)
+      }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../../src/virt/kubevirt/resources.ts'
+import { isNotFound } from '../../src/kube/api-error.ts'
+import { audit } from './audit.ts'
+import { setGuest } from './catalogue.ts'
+import { eventually } from './eventually.ts'
+import { makeProject, type Project } from './instances.ts'
+import type { MakeWorld, World } from './world.ts'
+
+/** What guests, and those who reach around us, do. */
+export function describeGuests(makeWorld: MakeWorld): void {
+  describe('a guest', () => {
+    let world: World
+    let project: Project
+
+    beforeAll(async () => {
+      const env = { KILONOVA_SHUTDOWN_TIMEOUT: '0.5', KILONOVA_SYNC_POWER_STATE_INTERVAL: '0.5' }
+      // Guests that take time: only these can pay no heed.
+      world = await makeWorld({ env, bootTimeMs: 20 })
+      project = await makeProject(world)
+    })
+    afterAll(async () => {
+      await audit(world)
+      await world?.stop()
+    })
+
+    it('that pays no heed to a shutdown is forced off after the timeout', async () => {
+      const { status, metadata } = await project.launch('stubborn')
+      await setGuest(world, ref('stubborn'), 'stubborn')
+
+      await project.patch('stubborn', { powerState: 'Shutdown' })
+
+      await project.untilState('stubborn', 'stopped')
+      expect((await project.actionEnd('stubborn', 'stop')).status?.result).toBe('Success')
+      const log = linesAbout(`nova-compute-${status.host}`, metadata.uid)
+      expect(log).toContainEqual(
+        expect.stringContaining('The guest did not shut down in time: forcing it off'),
+      )
+    })
+
+    it('that shuts itself down makes its instance stopped, and stays off', async () => {
+      await project.launch('self')
+
+      await world.standIn.guestPowersOff(ref('self'))
+
+      const { spec, status } = await project.untilState('self', 'stopped')
+      expect(spec.powerState).toBe('Shutdown')
+      const stop = await project.actionEnd('self', 'stop')
+      expect(stop).toMatchObject({ spec: { requestId: status.requestId }, status: { result: 'Success' } })
+      expect((await project.virtualMachine('self'))?.status?.created).toBe(true)
+    })
+
+    it('that crashes makes its instance stopped, as in Nova, and can be started again', async () => {
+      await project.launch('crashed')
+
+      await world.standIn.guestCrashes(ref('crashed'))
+
+      await project.untilState('crashed', 'stopped')
+      await project.patch('crashed', { powerState: 'Running' })
+      expect((await project.untilState('crashed', 'active')).status.powerState).toBe('RUNNING')
+    })
+
+    it('that was started behind our back is powered off again', async () => {
+      const { status, metadata } = await project.launch('behind')
+      await project.patch('behind', { powerState: 'Shutdown' })
+      await project.untilState('behind', 'stopped')
+      await untilNoGuest('behind')
+
+      const start = { status: { stateChangeRequests: [{ action: 'Start' }] } }
+      await world.client.mergePatch(VIRTUAL_MACHINE, ref('behind'), start, { subresource: 'status' })
+
+      const log = `nova-compute-${status.host}`
+      await eventually('the agent forces it off', () =>
+        linesAbout(log, metadata.uid).some(
+          (line) =>
+            line.includes('WARNING nova.compute.manager') &&
+            line.includes('Guest runs although its instance is stopped; forcing it off'),
+        ),
+      )
+      await eventually('the guest is off', async () => {
+        const vmi = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref('behind')).catch(orNothing)
+        return vmi === null || ['Succeeded', 'Failed'].includes(vmi.status?.phase ?? '')
+      })
+      expect((await project.get('behind')).status.vmState).toBe('stopped')
+    })
+
+    it('whose VM was deleted behind our back is warned of, and its instance stays active, as in Nova', async () => {
+      const { status, metadata } = await project.launch('vanished')
+
+      await world.client.delete(VIRTUAL_MACHINE, ref('vanished'))
+
+      await eventually('the agent warns', () =>
+        linesAbout(`nova-compute-${status.host}`, metadata.uid).some((line) =>
+          line.includes('the guest is gone and its instance is active'),
+        ),
+      )
+      expect((await project.get('vanished')).status).toMatchObject({ vmState: 'active' })
+      await project.delete('vanished')
+      await project.untilGone('vanished')
+    })
+
+    it('is left alone when its instance’s services come and go', async () => {
+      const { status } = await project.launch('steady')
+      const before = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref('steady'))
+
+      await world.services.kill(`nova-compute-${status.host}`)
+      await world.services.start(`nova-compute-${status.host}`)
+
+      const after = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref('steady'))
+      expect(after.metadata.uid).toBe(before.metadata.uid)
+    })
+
+    function ref(name: string): { namespace: string; name: string } {
+      return { namespace: project.namespace, name }
+    }
+
+    function linesAbout(service: string, uid: string | undefined): readonly string[] {
+      return world.services
+        .log(service)
+        .split('\n')
+        .filter((line) => line.includes(`[instance: ${uid}]`))
+    }
+
+    async function untilNoGuest(name: string): Promise<void> {
+      await eventually(`${name} has no guest`, async () => {
+        const vmi = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref(name)).catch(orNothing)
+        return vmi === null
+      })
+    }
+  })
+}
+
+function orNothing(error: unknown): null {
+  if (isNotFound(error)) return null
+  throw error
+}
