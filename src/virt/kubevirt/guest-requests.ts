@@ -50,6 +50,13 @@ export class GuestRequests {
     )
   }
 
+  async getSecret(namespace: string, name: string): Promise<Secret | undefined> {
+    return orUndefined(
+      isNotFound,
+      this.#retry(() => this.#client.get(SECRET, { namespace, name })),
+    )
+  }
+
   /** Its name holds the instance's uid, so one that is there is the same. */
   async createSecret(secret: Secret): Promise<void> {
     await orUndefined(
