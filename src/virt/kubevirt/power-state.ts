@@ -42,6 +42,8 @@ export function powerStateOf(machine: Machine): PowerState {
   const { vm, vmi } = machine
   if (!vm && !vmi) return 'NOSTATE'
   if (isStartPending(machine)) return 'NOSTATE'
+  // A guest whose VM goes is not one that shut itself down: soon there is none.
+  if (isGoing(vm) && (!vmi || isFinal(vmi))) return 'NOSTATE'
   if (!vmi) return 'SHUTDOWN'
   switch (vmi.status?.phase) {
     case 'Running':
@@ -54,6 +56,10 @@ export function powerStateOf(machine: Machine): PowerState {
     default:
       return 'NOSTATE'
   }
+}
+
+function isGoing(vm: VirtualMachine | undefined): boolean {
+  return vm === undefined || vm.metadata.deletionTimestamp !== undefined
 }
 
 function stateOfRunning(vmi: VirtualMachineInstance): PowerState {
