@@ -58,8 +58,8 @@ export class ServiceMonitor {
   seen(host: string): void {
     this.#lastSeen.set(host, this.#clock.now())
     const node = this.#nodes.store.get(host)
-    if (node?.status?.state === 'down' && !node.spec.forcedDown)
-      this.#show(node, 'up', 'the agent reports again')
+    if (!node || node.spec.forcedDown || node.status?.state === 'up') return
+    this.#show(node, 'up', node.status?.state === 'down' ? 'the agent reports again' : 'the agent reports')
   }
 
   /** Whether the agent of a host reports. */
