@@ -40,9 +40,9 @@ export async function runDemo(
   const cluster = new DevCluster({ clock: new SystemClock() }, clusterOptions(conf))
   const startedAt = performance.now()
   say(`Starting a cluster of ${conf.nodes} simulated nodes …`)
-  await cluster.start()
-  say(`It is up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s.\n`)
   try {
+    await cluster.start()
+    say(`It is up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s.\n`)
     await tour(cluster)
   } finally {
     await cluster.stop()

@@ -15,14 +15,17 @@ export async function runDev(
   const startedAt = performance.now()
   const cluster = new DevCluster({ clock: new SystemClock() }, clusterOptions(conf))
   const starting = cluster.start()
-  const stoppedEarly = await Promise.race([signalled.signal, starting.then(() => undefined)])
-  if (stoppedEarly === undefined) {
-    process.stdout.write(welcome(cluster, conf, (performance.now() - startedAt) / 1000))
-    await signalled.signal
+  try {
+    const stoppedEarly = await Promise.race([signalled.signal, starting.then(() => undefined)])
+    if (stoppedEarly === undefined) {
+      process.stdout.write(welcome(cluster, conf, (performance.now() - startedAt) / 1000))
+      await signalled.signal
+    }
+    process.stdout.write('\nStopping.\n')
+  } finally {
+    await cluster.stop()
+    await starting.catch(() => undefined)
   }
-  process.stdout.write('\nStopping.\n')
-  await cluster.stop()
-  await starting.catch(() => undefined)
 }
 
 export function clusterOptions(conf: DevSettings): ClusterOptions {

@@ -20,7 +20,7 @@ import { untilAborted } from './api.ts'
 import { Leadership } from './leadership.ts'
 import type { Service, ServiceDeps } from './service.ts'
 
-/** How often the monitor looks for agents that fell silent. */
+/** How often at most the monitor looks for agents that fell silent. */
 const CHECK_INTERVAL_MS = 5_000
 
 /** nova-scheduler: the leader decides; the others follow bindings and heartbeats, ready to take over. */
@@ -35,7 +35,10 @@ export function buildScheduler(
   const events = new EventRecorder(deps, { component: 'nova-scheduler', instance: settings.identity })
   const monitor = new ServiceMonitor(
     { client, nodes, clock, log },
-    { serviceDownAfterMs: settings.serviceDownTime, checkIntervalMs: CHECK_INTERVAL_MS },
+    {
+      serviceDownAfterMs: settings.serviceDownTime,
+      checkIntervalMs: Math.min(CHECK_INTERVAL_MS, settings.serviceDownTime / 2),
+    },
   )
   const hosts = new HostManager({ nodes, instances, liveness: monitor }, hostDefaults(settings))
   const manager = new SchedulerManager(

@@ -36,7 +36,7 @@ export function flag(help: string): Option<boolean> {
 }
 
 export function wholeNumber(help: string, fallback: number, value = 'N'): Option<number> {
-  return { help, value, fallback, parse: (given) => positive(given, /^\d+$/) }
+  return { help, value, fallback, parse: (given) => amount(given, /^\d+$/, 'whole number') }
 }
 
 /** A number of seconds, kept in milliseconds. */
@@ -45,12 +45,12 @@ export function seconds(help: string, fallbackSeconds: number): Option<number> {
     help,
     value: 'SECONDS',
     fallback: fallbackSeconds * 1000,
-    parse: (given) => positive(given, /^\d+(\.\d+)?$/) * 1000,
+    parse: (given) => amount(given, /^\d+(\.\d+)?$/, 'number') * 1000,
   }
 }
 
 export function decimal(help: string, fallback: number): Option<number> {
-  return { help, value: 'NUMBER', fallback, parse: (given) => positive(given, /^\d+(\.\d+)?$/) }
+  return { help, value: 'NUMBER', fallback, parse: (given) => amount(given, /^\d+(\.\d+)?$/, 'number') }
 }
 
 export function oneOf<const T extends string>(help: string, choices: readonly T[], fallback: T): Option<T> {
@@ -70,8 +70,8 @@ export function list(help: string, fallback: readonly string[]): Option<readonly
   return { help, value: 'A,B,…', fallback, parse: (given) => given.split(',').filter((one) => one !== '') }
 }
 
-function positive(given: string, form: RegExp): number {
-  if (!form.test(given)) throw new UsageError(`'${given}' is not a number like the default`)
+function amount(given: string, form: RegExp, what: string): number {
+  if (!form.test(given)) throw new UsageError(`'${given}' is not a ${what}`)
   return Number(given)
 }
 

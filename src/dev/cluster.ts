@@ -14,6 +14,7 @@ import { installCrds, kilonovaCrds, kubevirtCrds } from './crds.ts'
 import { AggregatedApi } from './kubevirt/aggregated-api.ts'
 import { KubeVirtStandIn } from './kubevirt/stand-in.ts'
 import { createNode, nodeNames } from './nodes.ts'
+import { refuseRealKubeVirt } from './real-kubevirt.ts'
 import { ServiceSet } from './service-set.ts'
 
 export interface ClusterOptions {
@@ -89,6 +90,7 @@ export class DevCluster {
     await this.#startApiServer()
     const client = this.#open('dev')
     this.#client = client
+    if (!this.apiServer) await refuseRealKubeVirt(client)
     const deps = { client, clock: this.#clock }
     await Promise.all([
       installCrds(deps, kilonovaCrds(), { replace: true }),

@@ -116,6 +116,9 @@ export interface KubeClient {
   /** The body at a path of the server: `/readyz`, `/metrics`, `/version`. */
   getRaw(path: string, options?: RequestOptions): Promise<string>
 
+  /** A request of an API that serves no objects, such as KubeVirt's subresources. Gives the body, `''` for none. */
+  request(method: 'PUT', path: string, body: string): Promise<string>
+
   /** Ends connections; requests and watches under way fail. */
   close(): Promise<void>
 }

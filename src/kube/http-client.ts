@@ -199,7 +199,6 @@ export class HttpKubeClient implements KubeClient {
     return this.#send({ method: 'GET', path, signal: options.signal })
   }
 
-  /** A request of an API that serves no objects, such as KubeVirt's subresources. Gives the body, `''` for none. */
   async request(method: 'PUT', path: string, body: string): Promise<string> {
     return this.#send({ method, path, body })
   }

@@ -12,7 +12,6 @@ import {
 } from '../kube/resource.ts'
 import type { GuestRef } from '../virt/driver.ts'
 import { KubeVirtDriver } from '../virt/kubevirt/driver.ts'
-import type { KubeVirtClient } from '../virt/kubevirt/guest-requests.ts'
 import {
   NODE,
   VIRTUAL_MACHINE,
@@ -27,7 +26,7 @@ export interface KubeVirtWorldOptions {
   readonly client: KubeClient
   readonly log: Logger
   /** The client the drivers use; it reaches the stand-in's subresources. */
-  readonly driverClient: (standIn: KubeVirtStandIn) => KubeVirtClient
+  readonly driverClient: (standIn: KubeVirtStandIn) => KubeClient
   readonly standIn?: { readonly bootMs?: number; readonly shutdownMs?: number }
 }
 

@@ -102,6 +102,10 @@ export class MemoryKubeClient implements KubeClient {
     throw new Error('MemoryKubeClient has no watch')
   }
 
+  async request(): Promise<string> {
+    throw new Error('this client serves objects only')
+  }
+
   async getRaw(): Promise<string> {
     return 'ok'
   }

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { SystemClock } from '../../common/clock.ts'
 import { serviceContext } from '../../common/context.ts'
 import { BuildAbortException, InstanceDeployFailure } from '../../common/errors.ts'
+import type { KubeClient } from '../../kube/client.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { describeDriverContract } from '../../testing/driver-contract.ts'
@@ -12,7 +13,6 @@ import { SkippingClock } from '../../testing/skipping-clock.ts'
 import { until } from '../../testing/until.ts'
 import type { ComputeDriver, GuestSpec } from '../../virt/driver.ts'
 import { KubeVirtDriver } from '../../virt/kubevirt/driver.ts'
-import type { KubeVirtClient } from '../../virt/kubevirt/guest-requests.ts'
 import { NODE, SECRET, VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../../virt/kubevirt/resources.ts'
 import { ApiServer } from '../apiserver/server.ts'
 import { NODE_GUESTS_ANNOTATION } from './behaviour.ts'
@@ -39,7 +39,7 @@ function makeClient(): HttpKubeClient {
 }
 
 /** As the embedded cluster does it: KubeVirt's own API is answered by the stand-in. */
-function driverClient(standIn: KubeVirtStandIn): KubeVirtClient {
+function driverClient(standIn: KubeVirtStandIn): KubeClient {
   server.aggregate('/apis/subresources.kubevirt.io', (...request) => standIn.handleSubresource(...request))
   return recordWrites(makeClient(), writes)
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
 import { InstancePowerOnFailure, KubernetesUnavailable, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
+import type { KubeClient } from '../../kube/client.ts'
 import { ApiError } from '../../kube/api-error.ts'
 import type {
   ComputeDriver,
@@ -16,7 +17,7 @@ import type {
 import { LifecycleListeners } from '../lifecycle-listeners.ts'
 import { awaitKubeVirt } from './await-kubevirt.ts'
 import { BuildWatch } from './build-watch.ts'
-import { GuestRequests, type KubeVirtClient } from './guest-requests.ts'
+import { GuestRequests } from './guest-requests.ts'
 import { GuestWatch } from './guest-watch.ts'
 import { Launch } from './launch.ts'
 import { hostResourcesOf } from './node-resources.ts'
@@ -31,7 +32,7 @@ import { Shutdown } from './shutdown.ts'
  * to the node. A launch costs two writes (the VM, its start), a stop, a start and a delete one each.
  */
 export class KubeVirtDriver implements ComputeDriver {
-  readonly #client: KubeVirtClient
+  readonly #client: KubeClient
   readonly #clock: Clock
   readonly #log: Logger
   readonly #options: Required<KubeVirtDriverOptions>
@@ -41,7 +42,7 @@ export class KubeVirtDriver implements ComputeDriver {
   #architecture: string | undefined
 
   constructor(
-    deps: { readonly client: KubeVirtClient; readonly clock: Clock; readonly log: Logger },
+    deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger },
     options: KubeVirtDriverOptions,
   ) {
     const { client, clock } = deps

@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts'
-import { ApiError, isAlreadyExists, isConflict, isNotFound, isRetryable } from '../../kube/api-error.ts'
+import { isAlreadyExists, isConflict, isNotFound, isRetryable } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { GuestRef } from '../driver.ts'
 import {
@@ -11,13 +11,6 @@ import {
   type VirtualMachineInstance,
 } from './resources.ts'
 
-/** KubeClient speaks of objects; KubeVirt's own API has requests that are none. */
-export interface RawRequests {
-  request(method: 'PUT', path: string, body: string): Promise<unknown>
-}
-
-export type KubeVirtClient = KubeClient & Partial<RawRequests>
-
 /** No write passes while virt-api's webhooks are away, during an upgrade of it for instance: worth a wait. */
 const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 8_000] as const
 
@@ -26,10 +19,10 @@ const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 8_000] as const
  * no harm: a second create finds the name taken, by us.
  */
 export class GuestRequests {
-  readonly #client: KubeVirtClient
+  readonly #client: KubeClient
   readonly #clock: Clock
 
-  constructor(deps: { readonly client: KubeVirtClient; readonly clock: Clock }) {
+  constructor(deps: { readonly client: KubeClient; readonly clock: Clock }) {
     this.#client = deps.client
     this.#clock = deps.clock
   }
@@ -96,7 +89,10 @@ export class GuestRequests {
     const { namespace, name } = guest
     const path = `/apis/subresources.kubevirt.io/v1/namespaces/${namespace}/virtualmachines/${name}/stop`
     try {
-      await this.#retry(() => this.#put(path, { gracePeriod: 0 }), isRetryableStop)
+      await this.#retry(
+        () => this.#client.request('PUT', path, JSON.stringify({ gracePeriod: 0 })),
+        isRetryableStop,
+      )
     } catch (error) {
       // A NotFound that names no VM means that the API itself is not there.
       const isGone = isNotFound(error) && error.details?.name === name
@@ -127,12 +123,6 @@ export class GuestRequests {
     const patch = { status: { stateChangeRequests } }
     const options = { subresource: 'status', resourceVersion } as const
     return this.#retry(() => this.#client.mergePatch(VIRTUAL_MACHINE, refOf(guest), patch, options))
-  }
-
-  async #put(path: string, body: object): Promise<unknown> {
-    if (this.#client.request) return this.#client.request('PUT', path, JSON.stringify(body))
-    const message = 'this client cannot ask the API of subresources.kubevirt.io'
-    throw new ApiError({ code: 405, reason: 'MethodNotAllowed', message })
   }
 
   async #retry<T>(
