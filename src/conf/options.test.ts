@@ -85,10 +85,10 @@ describe('options', () => {
   })
 
   it.each([
-    { argv: ['--node-count', 'many'], says: "--node-count: 'many' is not a number like the default" },
-    { argv: ['--node-count', '1.5'], says: "--node-count: '1.5' is not a number like the default" },
-    { argv: ['--node-count=-1'], says: "--node-count: '-1' is not a number like the default" },
-    { argv: ['--shutdown-timeout', '1m'], says: "--shutdown-timeout: '1m' is not a number like the default" },
+    { argv: ['--node-count', 'many'], says: "--node-count: 'many' is not a whole number" },
+    { argv: ['--node-count', '1.5'], says: "--node-count: '1.5' is not a whole number" },
+    { argv: ['--node-count=-1'], says: "--node-count: '-1' is not a whole number" },
+    { argv: ['--shutdown-timeout', '1m'], says: "--shutdown-timeout: '1m' is not a number" },
     { argv: ['--log-format', 'xml'], says: "--log-format: 'xml' is none of text, json" },
     { argv: ['--nodes', '5'], says: "Unknown option '--nodes'" },
     { argv: ['extra'], says: "Unexpected argument 'extra'" },
@@ -100,7 +100,7 @@ describe('options', () => {
   })
 
   it.each([
-    { env: { KILONOVA_CPU_RATIO: 'x' }, says: "KILONOVA_CPU_RATIO: 'x' is not a number like the default" },
+    { env: { KILONOVA_CPU_RATIO: 'x' }, says: "KILONOVA_CPU_RATIO: 'x' is not a number" },
     { env: { KILONOVA_VERBOSE: 'yes' }, says: "KILONOVA_VERBOSE: 'yes' is neither true nor false" },
   ])('$env cannot be used: $says', ({ env, says }) => {
     expect(() => readOptions(OPTIONS, [], env)).toThrow(says)
