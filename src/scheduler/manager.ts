@@ -10,6 +10,7 @@ import {
   UnexpectedTaskStateError,
 } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
+import { InstanceLocks } from '../compute/instance-locks.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'
@@ -40,6 +41,9 @@ interface SchedulerDeps {
   readonly log: Logger
 }
 
+/** As many as the status of an instance can name. */
+const MAX_ALTERNATES = 8
+
 /** A step of the create action, under Nova's name for it. */
 const STEP = 'scheduler_select_destinations'
 
@@ -48,6 +52,8 @@ export class SchedulerManager {
   readonly #deps: SchedulerDeps
   readonly #log: Logger
   readonly #options: SchedulerOptions
+  /** Two messages about one instance would claim two hosts, and the second claim would free the first. */
+  readonly #locks = new InstanceLocks()
 
   constructor(deps: SchedulerDeps, options: SchedulerOptions) {
     this.#deps = deps
@@ -59,7 +65,11 @@ export class SchedulerManager {
    * Finds a host, binds the instance to it and has it built there. Safe to receive twice: an instance that is
    * bound already is sent to its host again.
    */
-  async buildInstances(ctx: RequestContext, { request, progress }: BuildInstancesArgs): Promise<void> {
+  async buildInstances(ctx: RequestContext, args: BuildInstancesArgs): Promise<void> {
+    await this.#locks.run(args.request.instance.uid, () => this.#build(ctx, args))
+  }
+
+  async #build(ctx: RequestContext, { request, progress }: BuildInstancesArgs): Promise<void> {
     const log = this.#log.with(ctx, request.instance.uid)
     try {
       const instance = await this.#read(request)
@@ -82,11 +92,15 @@ export class SchedulerManager {
     return state ? capacityOf(state) : NOTHING
   }
 
-  /** From the cache where it is there; a message can be faster than the watch. */
+  /**
+   * From the cache where that shows it waiting for a host. A message can be faster than the watch: the instance
+   * may not be there yet, or still have the host that has just given it back.
+   */
   async #read(request: BuildRequest): Promise<Instance> {
     const { namespace, name, uid } = request.instance
     const cached = this.#deps.cache.store.get(`${namespace}/${name}`)
-    return cached?.metadata.uid === uid ? cached : this.#deps.instances.get(request.instance)
+    const isWaiting = cached?.status.taskState === 'scheduling' && cached.status.host === undefined
+    return isWaiting && cached.metadata.uid === uid ? cached : this.#deps.instances.get(request.instance)
   }
 
   // oxlint-disable-next-line max-params -- one build: who asks, the instance, what to build, what was done
@@ -109,7 +123,7 @@ export class SchedulerManager {
     const selection = selectDestination(this.#deps.hosts.snapshot(), request, this.#deps.policy, {
       ignoreHosts: triedHosts,
       preferHosts: alternates,
-      maxAlternates: Math.max(0, this.#options.maxAttempts - attempt - 1),
+      maxAlternates: Math.min(MAX_ALTERNATES, this.#options.maxAttempts - attempt - 1),
     })
     const { host, placement } = selection
     if (!host) {
