@@ -50,8 +50,9 @@ export class DeadLetterOffice {
     if (!about.success) return
     const instance = await this.#find(about.data.instance)
     const task = instance?.status.taskState
-    // Only the operation that the message belonged to has failed; a later one goes on.
+    // Only the operation that the message belonged to has failed; a later one goes on, and so does another host.
     if (!instance || !task || (instance.status.requestId ?? ctx.requestId) !== ctx.requestId) return
+    if (host !== undefined && instance.status.host !== host) return
     const now = toTimestamp(this.#clock.now())
     const fault = {
       code: 500,

@@ -133,16 +133,16 @@ export class ConductorManager {
   async computeNodeReport(ctx: RequestContext, report: ComputeNodeReport): Promise<void> {
     const { host, ...facts } = report
     const reportedAt = toTimestamp(this.#deps.clock.now())
-    const status = { ...facts, reportedAt, state: 'up' }
-    const write = async (): Promise<void> => {
+    const write = async (status: object): Promise<void> => {
       await this.#deps.client.mergePatch(COMPUTE_NODE, { name: host }, { status }, { subresource: 'status' })
     }
     try {
-      await write()
+      await write({ ...facts, reportedAt })
     } catch (error) {
       if (!isNotFound(error)) throw error
       await this.#register(host)
-      await write()
+      // From here on the service group says whether it is up.
+      await write({ ...facts, reportedAt, state: 'up' })
       this.#log.with(ctx).info('Registered compute node', { host, ...report.inventory })
     }
   }

@@ -1,0 +1,401 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
+import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
+import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
+import {
+  Forbidden,
+  InstanceNotFound,
+  KubernetesUnavailable,
+  UnexpectedDeletingTaskStateError,
+  UnexpectedTaskStateError,
+} from '../common/errors.ts'
+import { RandomIds } from '../common/ids.ts'
+import { EVENT } from '../kube/event.ts'
+import { EventRecorder } from '../kube/event-recorder.ts'
+import { ActionStore } from '../objects/action-store.ts'
+import { refOfInstance } from '../objects/build-request.ts'
+import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
+import { InstanceStore } from '../objects/instance-store.ts'
+import { makeContext } from '../testing/builders.ts'
+import { EmbeddedKube } from '../testing/embedded-kube.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { captureLog, type LogCapture } from '../testing/log-capture.ts'
+import { MemoryRpc } from '../testing/memory-rpc.ts'
+import { computeSender } from './compute-rights.ts'
+import { ConductorManager } from './manager.ts'
+import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC, ConductorRpcApi, type ComputeNodeReport } from './rpcapi.ts'
+import { serveConductor } from './service.ts'
+
+const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
+const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
+const NOW = '2026-01-01T00:00:00.000Z'
+const ctx = makeContext({ requestId: REQUEST })
+
+let kube: EmbeddedKube
+let clock: FakeClock
+let rpc: MemoryRpc
+let logs: LogCapture
+let events: EventRecorder
+let actions: ActionStore
+/** The conductor as the agent of node-1 has it. */
+let conductor: ConductorRpcApi
+
+beforeAll(async () => {
+  kube = await EmbeddedKube.start()
+  await Promise.all([kube.putFlavor(FLAVOR), kube.putImage({ name: 'cirros' })])
+})
+afterAll(() => kube?.close())
+
+beforeEach(async () => {
+  clock = new FakeClock()
+  rpc = new MemoryRpc(clock)
+  logs = captureLog()
+  const deps = { client: kube.client, clock, log: logs.log, ids: new RandomIds() }
+  events = new EventRecorder(deps, { component: 'nova-conductor' })
+  actions = new ActionStore(deps)
+  const manager = new ConductorManager({
+    ...deps,
+    instances: new InstanceStore(deps),
+    actions,
+    requests: new BuildRequestResolver(deps),
+    events,
+  })
+  await rpc.serve({ target: { topic: CONDUCTOR_TOPIC }, version: CONDUCTOR_RPC_VERSION }, (server) => {
+    serveConductor(server, manager)
+  })
+  conductor = asAgentOf('node-1')
+})
+
+afterEach(async () => {
+  kube.server.faults.clear()
+  await rpc.close()
+  await events.flush()
+  for (const { metadata } of (await kube.client.list(INSTANCE)).items)
+    await kube.client.delete(INSTANCE, metadata)
+  for (const { metadata } of await kube.actions()) await kube.client.delete(INSTANCE_ACTION, metadata)
+  for (const { metadata } of (await kube.client.list(COMPUTE_NODE)).items)
+    await kube.client.delete(COMPUTE_NODE, metadata)
+})
+
+function asAgentOf(host: string): ConductorRpcApi {
+  return new ConductorRpcApi({ rpc: rpc.client(computeSender(host)) })
+}
+
+const SPAWNING: InstanceStatus = {
+  vmState: 'building',
+  taskState: 'spawning',
+  host: 'node-1',
+  attempt: 1,
+  flavor: FLAVOR,
+  requestId: REQUEST,
+}
+
+async function eventsOf(instance: Instance): Promise<unknown[]> {
+  await events.flush()
+  const { items } = await kube.client.list(EVENT, { namespace: 'default' })
+  return items
+    .filter(({ involvedObject }) => involvedObject.uid === instance.metadata.uid)
+    .map(({ type, reason, message }) => [type, reason, message])
+}
+
+describe('reading', () => {
+  it('shows an agent what it needs of an instance', async () => {
+    const instance = await kube.putInstance({
+      status: { ...SPAWNING, triedHosts: ['node-2'], shutdownTimeoutSeconds: 30 },
+    })
+
+    expect(await conductor.instanceGet(ctx, refOfInstance(instance))).toEqual({
+      ref: refOfInstance(instance),
+      vmState: 'building',
+      taskState: 'spawning',
+      host: 'node-1',
+      attempt: 1,
+      requestId: REQUEST,
+      flavor: FLAVOR,
+      shutdownTimeoutSeconds: 30,
+      triedHosts: ['node-2'],
+      deleting: false,
+    })
+  })
+
+  it('tells an instance that is being deleted', async () => {
+    const instance = await kube.putInstance({ finalizers: ['example.com/hold'], status: SPAWNING })
+    await kube.client.delete(INSTANCE, instance.metadata)
+    expect(await conductor.instanceGet(ctx, refOfInstance(instance))).toMatchObject({ deleting: true })
+    await kube.client.mergePatch(INSTANCE, instance.metadata, { metadata: { finalizers: [] } })
+  })
+
+  it('finds no instance that is gone', async () => {
+    const ref = { namespace: 'default', name: 'web', uid: 'gone' }
+    await expect(conductor.instanceGet(ctx, ref)).rejects.toThrow(InstanceNotFound)
+  })
+
+  it('lists the instances of a host', async () => {
+    await kube.putInstance({ name: 'here', status: SPAWNING })
+    await kube.putInstance({ name: 'there', status: { ...SPAWNING, host: 'node-2' } })
+    const views = await conductor.instanceGetByHost(ctx, 'node-1')
+    expect(views.map(({ ref }) => ref.name)).toEqual(['here'])
+  })
+
+  it('gives the request to build an instance', async () => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+    expect(await conductor.buildRequestGet(ctx, refOfInstance(instance))).toMatchObject({
+      instance: refOfInstance(instance),
+      flavor: FLAVOR,
+      image: { name: 'cirros' },
+    })
+  })
+
+  it('says that the API server is in trouble, so that the agent waits', async () => {
+    kube.server.faults.refuse({ resource: 'instances' }, 500)
+    await expect(conductor.instanceGetByHost(ctx, 'node-1')).rejects.toThrow(KubernetesUnavailable)
+  })
+})
+
+describe('an update', () => {
+  const update = { vmState: 'active', taskState: null, powerState: 'RUNNING' } as const
+  const expected = { vmState: ['building'], taskState: ['spawning'], attempt: 1 } as const
+  const args = (instance: Instance) => ({
+    instance: refOfInstance(instance),
+    update,
+    expected: { vmState: [...expected.vmState], taskState: [...expected.taskState], attempt: 1 },
+  })
+
+  it('of the host’s agent is made, and said', async () => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+
+    const view = await conductor.instanceUpdate(ctx, args(instance))
+
+    expect(view).toMatchObject({ vmState: 'active', powerState: 'RUNNING', host: 'node-1' })
+    expect((await kube.instance()).status).toMatchObject({ vmState: 'active', status: 'ACTIVE' })
+    expect(logs.at('INFO').join()).toContain(
+      `[${REQUEST} - default] [instance: ${instance.metadata.uid}] Saved instance host=node-1`,
+    )
+  })
+
+  it.each([
+    {
+      what: 'of another host',
+      run: (one: Instance) => asAgentOf('node-2').instanceUpdate(ctx, args(one)),
+      error: UnexpectedTaskStateError,
+    },
+    {
+      what: 'of another host that says it is this one',
+      run: (one: Instance) => {
+        const forged = { ...args(one), expected: { ...args(one).expected, host: 'node-1' } }
+        return asAgentOf('node-2').instanceUpdate(ctx, forged)
+      },
+      error: UnexpectedTaskStateError,
+    },
+    {
+      what: 'of an earlier attempt',
+      run: (one: Instance) => conductor.instanceUpdate(ctx, { ...args(one), expected: { attempt: 0 } }),
+      error: UnexpectedTaskStateError,
+    },
+    {
+      what: 'of a field that is none of an agent’s business',
+      run: (one: Instance) => conductor.instanceUpdate(ctx, { ...args(one), update: { attempt: 9 } }),
+      error: Forbidden,
+    },
+    {
+      what: 'of a service that is no agent',
+      run: (one: Instance) =>
+        new ConductorRpcApi({ rpc: rpc.client('nova-scheduler') }).instanceUpdate(ctx, args(one)),
+      error: Forbidden,
+    },
+    {
+      what: 'of an instance that is gone',
+      run: (one: Instance) =>
+        conductor.instanceUpdate(ctx, { ...args(one), instance: { ...refOfInstance(one), uid: 'gone' } }),
+      error: InstanceNotFound,
+    },
+  ])('$what is refused and changes nothing', async ({ run, error }) => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+    await expect(run(instance)).rejects.toThrow(error)
+    expect(await kube.instance()).toEqual(instance)
+  })
+
+  it('is refused as overtaken by a delete where that came first', async () => {
+    const instance = await kube.putInstance({ status: { ...SPAWNING, taskState: 'deleting' } })
+    await expect(conductor.instanceUpdate(ctx, args(instance))).rejects.toThrow(
+      UnexpectedDeletingTaskStateError,
+    )
+  })
+
+  it('that gives the host back adds it to those that failed', async () => {
+    const instance = await kube.putInstance({ status: { ...SPAWNING, attempt: 2, triedHosts: ['node-9'] } })
+
+    await conductor.instanceUpdate(ctx, {
+      instance: refOfInstance(instance),
+      update: { taskState: 'scheduling', host: null },
+      expected: { attempt: 2 },
+    })
+
+    const { status } = await kube.instance()
+    expect(status).toMatchObject({ taskState: 'scheduling', triedHosts: ['node-9', 'node-1'], attempt: 2 })
+    expect(status).not.toHaveProperty('host')
+  })
+
+  const progress = {
+    events: [
+      {
+        name: 'compute_stop_instance',
+        host: 'node-1',
+        startTime: NOW,
+        finishTime: NOW,
+        result: 'Success' as const,
+      },
+    ],
+  }
+
+  it.each([
+    { action: 'create', reason: 'Launched', says: 'Instance is active on node-1' },
+    { action: 'start', reason: 'Started', says: 'Instance was started on node-1' },
+    { action: 'stop', reason: 'Stopped', says: 'Instance was shut off on node-1' },
+    { action: 'delete', reason: 'Terminated', says: 'Guest was removed from node-1' },
+  ] as const)('that ends a $action ends its record, with an event', async ({ action, reason, says }) => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+    await actions.begin(ctx, refOfInstance(instance), action)
+
+    await conductor.instanceUpdate(ctx, {
+      ...args(instance),
+      note: { action, progress, end: { result: 'Success' } },
+    })
+
+    expect((await kube.action(`web-${action}-1f0c9a3e`)).status).toMatchObject({
+      result: 'Success',
+      finishTime: NOW,
+      events: progress.events,
+    })
+    expect(await eventsOf(instance)).toEqual([['Normal', reason, `${says} (${REQUEST})`]])
+  })
+
+  it('that ends a create in failure says why, in record and event', async () => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+    await actions.begin(ctx, refOfInstance(instance), 'create')
+    const fault = {
+      code: 500,
+      reason: 'BuildAbortException',
+      message: 'no',
+      requestId: REQUEST,
+      created: NOW,
+    }
+
+    await conductor.instanceUpdate(ctx, {
+      ...args(instance),
+      update: { vmState: 'error', taskState: null, fault },
+      note: { action: 'create', progress, end: { result: 'Error', message: 'no' } },
+    })
+
+    expect((await kube.action('web-create-1f0c9a3e')).status).toMatchObject({
+      result: 'Error',
+      message: 'no',
+    })
+    expect(await eventsOf(instance)).toEqual([['Warning', 'BuildAbortException', `no (${REQUEST})`]])
+  })
+
+  it('in the middle of an operation notes how far it is, and says nothing to the user', async () => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+    await actions.begin(ctx, refOfInstance(instance), 'create')
+
+    await conductor.instanceUpdate(ctx, { ...args(instance), note: { action: 'create', progress } })
+
+    const { status } = await kube.action('web-create-1f0c9a3e')
+    expect(status).toEqual({ events: progress.events })
+    expect(await eventsOf(instance)).toEqual([])
+  })
+})
+
+describe('a guest that shut itself down', () => {
+  const report = (instance: Instance) => ({
+    instance: refOfInstance(instance),
+    powerState: 'SHUTDOWN' as const,
+  })
+
+  it('has its instance asked to be off, as an operation of its own', async () => {
+    const instance = await kube.putInstance({ status: { vmState: 'active', host: 'node-1' } })
+
+    await conductor.powerStateChanged(ctx, report(instance))
+
+    const { spec, metadata, status } = await kube.instance()
+    expect(spec.powerState).toBe('Shutdown')
+    expect(metadata.generation).toBe(2)
+    expect(status).toEqual(instance.status)
+  })
+
+  it.each<{ what: string; status: InstanceStatus }>([
+    { what: 'stopped already', status: { vmState: 'stopped', host: 'node-1' } },
+    {
+      what: 'in the middle of an operation',
+      status: { vmState: 'active', taskState: 'powering-off', host: 'node-1' },
+    },
+    { what: 'still being built', status: SPAWNING },
+  ])('leaves an instance as it is that is $what', async ({ status }) => {
+    const instance = await kube.putInstance({ status })
+    await conductor.powerStateChanged(ctx, report(instance))
+    expect(await kube.instance()).toEqual(instance)
+  })
+
+  it('is no concern of the agent of another host', async () => {
+    const instance = await kube.putInstance({ status: { vmState: 'active', host: 'node-1' } })
+    await expect(asAgentOf('node-2').powerStateChanged(ctx, report(instance))).rejects.toThrow(
+      `Not allowed: instance ${instance.metadata.uid} is on node-1, not on node-2`,
+    )
+    expect(await kube.instance()).toEqual(instance)
+  })
+
+  it('gives way to somebody who changed the instance meanwhile', async () => {
+    const instance = await kube.putInstance({ status: { vmState: 'active', host: 'node-1' } })
+    kube.server.faults.refuse({ verb: 'patch', resource: 'instances', subresource: '' }, 409)
+    await conductor.powerStateChanged(ctx, report(instance))
+    expect(await kube.instance()).toEqual(instance)
+  })
+})
+
+describe('the report of a host', () => {
+  const REPORT: ComputeNodeReport = {
+    host: 'node-1',
+    version: '0.1.0',
+    hypervisorType: 'kvm',
+    architecture: 'x86_64',
+    availabilityZone: 'west',
+    inventory: { vcpus: 8, memoryMb: 32_768, diskGb: 500 },
+    usage: { vcpus: 1, memoryMb: 512, diskGb: 1, runningVms: 1 },
+  }
+
+  it('makes a ComputeNode of a host that is new, enabled and up', async () => {
+    await conductor.computeNodeReport(ctx, REPORT)
+
+    const { host: _, ...facts } = REPORT
+    const { spec, status } = await kube.client.get(COMPUTE_NODE, { name: 'node-1' })
+    expect(spec).toMatchObject({ disabled: false, forcedDown: false })
+    expect(status).toEqual({ ...facts, state: 'up', reportedAt: NOW })
+  })
+
+  it('is written into the ComputeNode that is there, with what the operator said of it kept', async () => {
+    await kube.putNode({ spec: { disabled: true, disabledReason: 'new disks' } })
+    await conductor.computeNodeReport(ctx, REPORT)
+    const { spec, status } = await kube.client.get(COMPUTE_NODE, { name: 'node-1' })
+    expect(spec).toMatchObject({ disabled: true, disabledReason: 'new disks' })
+    expect(status).toMatchObject({ usage: REPORT.usage, availabilityZone: 'west' })
+  })
+
+  it('does not say that a host is up which the service group has down', async () => {
+    const down = { state: 'down', stateReason: 'forced down' } as const
+    await kube.putNode({ spec: { forcedDown: true }, status: down })
+    await conductor.computeNodeReport(ctx, REPORT)
+    const { status } = await kube.client.get(COMPUTE_NODE, { name: 'node-1' })
+    expect(status).toMatchObject({ ...down, usage: REPORT.usage })
+  })
+
+  it('is of the host that sends it, whatever it says', async () => {
+    await asAgentOf('node-2').computeNodeReport(ctx, { ...REPORT, host: 'node-1' })
+    const { items } = await kube.client.list(COMPUTE_NODE)
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['node-2'])
+  })
+
+  it('comes through when two register the host at once', async () => {
+    await Promise.all([conductor.computeNodeReport(ctx, REPORT), conductor.computeNodeReport(ctx, REPORT)])
+    expect((await kube.client.get(COMPUTE_NODE, { name: 'node-1' })).status?.usage).toEqual(REPORT.usage)
+  })
+})
