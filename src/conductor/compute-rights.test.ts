@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { Forbidden } from '../common/errors.ts'
+import type { InstanceUpdate } from '../objects/instance-update.ts'
+import { checkComputeMaySet, computeSender, hostOfSender } from './compute-rights.ts'
+
+describe('a sender', () => {
+  it('that is a compute agent speaks for its host', () => {
+    expect(hostOfSender(computeSender('node-1.example.com'))).toBe('node-1.example.com')
+  })
+
+  it.each(['-', 'nova-api', 'nova-scheduler', 'compute:node-1', ''])('%j is no compute agent', (sender) => {
+    expect(() => hostOfSender(sender)).toThrow(new Forbidden({ reason: `'${sender}' is no compute agent` }))
+  })
+})
+
+const FLAVOR = { name: 'f', vcpus: 1, memoryMb: 1, diskGb: 1 }
+const FAULT = { code: 500, message: 'x', requestId: 'req-1', created: '2026-01-01T00:00:00Z' }
+
+/** Each field of an update, and whether an agent may set it so. */
+const RIGHTS: {
+  readonly [K in keyof Required<InstanceUpdate>]: { readonly value: InstanceUpdate[K]; readonly may: boolean }
+} = {
+  vmState: { value: 'active', may: true },
+  taskState: { value: null, may: true },
+  powerState: { value: 'RUNNING', may: true },
+  host: { value: 'node-2', may: false },
+  availabilityZone: { value: null, may: true },
+  attempt: { value: 2, may: false },
+  triedHosts: { value: [], may: false },
+  alternates: { value: ['node-2'], may: false },
+  flavor: { value: FLAVOR, may: false },
+  shutdownTimeoutSeconds: { value: 0, may: false },
+  addresses: { value: [], may: true },
+  fault: { value: FAULT, may: true },
+  launchedAt: { value: '2026-01-01T00:00:00Z', may: true },
+  terminatedAt: { value: '2026-01-01T00:00:00Z', may: true },
+  requestId: { value: 'req-2', may: false },
+  observedGeneration: { value: 1, may: false },
+  id: { value: 'other', may: false },
+}
+
+describe('a compute agent', () => {
+  const cases = Object.entries(RIGHTS).map(([field, { value, may }]) => ({ field, value, may }))
+
+  it.each(cases)('may set $field to $value: $may', ({ field, value, may }) => {
+    const check = (): void => checkComputeMaySet('node-1', { [field]: value })
+    if (may) expect(check).not.toThrow()
+    else expect(check).toThrow(`the compute agent of node-1 may not set '${field}' of an instance`)
+  })
+
+  it('may give its host back, and take no other', () => {
+    expect(() => checkComputeMaySet('node-1', { host: null })).not.toThrow()
+    expect(() => checkComputeMaySet('node-1', { host: 'node-1' })).toThrow(Forbidden)
+  })
+
+  it('may leave a field open that it has no right to', () => {
+    expect(() => checkComputeMaySet('node-1', { vmState: 'active', flavor: undefined })).not.toThrow()
+  })
+
+  it('is refused all of an update for one field of it', () => {
+    expect(() => checkComputeMaySet('node-1', { vmState: 'active', attempt: 9 })).toThrow(
+      "may not set 'attempt'",
+    )
+  })
+})
