@@ -47,6 +47,8 @@ export async function makeRealWorld(options: WorldOptions = {}): Promise<World> 
     KILONOVA_KUBECONFIG: plane.kubeconfigPath,
     KILONOVA_MESSAGING: nats.url,
     KILONOVA_LOG_LEVEL: 'debug',
+    // Each process is started many times, with the same code.
+    NODE_COMPILE_CACHE: join(tmpdir(), 'kilonova-compile-cache'),
     ...QUICK,
     ...options.env,
   })
@@ -60,7 +62,10 @@ export async function makeRealWorld(options: WorldOptions = {}): Promise<World> 
     kubeconfigPath: plane.kubeconfigPath,
     follower,
     standIn,
-    apiServer: { goAway: () => plane.kill(), comeBack: () => plane.restart() },
+    apiServer: {
+      goAway: () => plane.kill(),
+      comeBack: async () => (plane.apiserver.running ? undefined : plane.restart()),
+    },
     broker: brokerOf(nats),
     kubevirt: {
       uninstall: () => uninstallKubeVirt(client),
@@ -89,7 +94,7 @@ export async function makeRealWorld(options: WorldOptions = {}): Promise<World> 
 function brokerOf(nats: NatsServer): Broker {
   return {
     goAway: () => nats.kill(),
-    comeBack: () => nats.restart(),
+    comeBack: async () => (nats.part.running ? undefined : nats.restart()),
     wipe: async () => {
       await nats.kill()
       rmSync(join(nats.dir, 'store'), { recursive: true, force: true })

@@ -39,6 +39,17 @@ export async function audit(world: World): Promise<void> {
   })
 }
 
+/** The end of a world, or of one's part in it: what is there is as it must be, and can all be deleted. */
+export async function leave(world: World): Promise<void> {
+  await audit(world)
+  const { items } = await world.client.list(INSTANCE)
+  const refs = items.map(({ metadata }) => ({ namespace: metadata.namespace ?? '', name: metadata.name }))
+  await Promise.all(refs.map((ref) => world.client.delete(INSTANCE, ref)))
+  await Promise.all(refs.map((ref) => world.follower.untilGone(ref)))
+  await audit(world)
+  await world.stop()
+}
+
 function isBusy({ metadata, status }: Instance): boolean {
   return status.taskState !== undefined || metadata.deletionTimestamp !== undefined
 }

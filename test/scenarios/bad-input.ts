@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { InstanceSpec, InstanceStatus } from '../../src/apis/v1alpha1/instance.ts'
-import { audit } from './audit.ts'
+import { leave } from './audit.ts'
 import { makeFlavor, makeImage, setComputeNode, untilComputeNode } from './catalogue.ts'
 import { makeProject, type Project } from './instances.ts'
 import type { MakeWorld, World } from './world.ts'
@@ -20,8 +20,7 @@ export function describeBadInput(makeWorld: MakeWorld): void {
       await makeFlavor(world, 'huge', { vcpus: 64, memoryMb: 1024, diskGb: 1 })
     })
     afterAll(async () => {
-      await audit(world)
-      await world?.stop()
+      await leave(world)
     })
 
     it.each([

@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { describeBadInput } from './bad-input.ts'
+import { describeDeadPeers } from './dead-peers.ts'
 import { makeEmbeddedWorld } from './embedded-world.ts'
 import { describeFailedBuilds } from './failed-builds.ts'
 import { describeGuests } from './guest.ts'
@@ -7,6 +8,7 @@ import { describeLifeCycle } from './life-cycle.ts'
 import { describeRaces } from './races.ts'
 
 describe('on the embedded cluster', () => {
+  describeDeadPeers(makeEmbeddedWorld)
   describeLifeCycle(makeEmbeddedWorld)
   describeBadInput(makeEmbeddedWorld)
   describeFailedBuilds(makeEmbeddedWorld)

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../../src/virt/kubevirt/resources.ts'
 import { isNotFound } from '../../src/kube/api-error.ts'
-import { audit } from './audit.ts'
+import { leave } from './audit.ts'
 import { setGuest } from './catalogue.ts'
 import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
-import type { MakeWorld, World } from './world.ts'
+import { BREAKABLE, type MakeWorld, type World } from './world.ts'
 
 /** What guests, and those who reach around us, do. */
 export function describeGuests(makeWorld: MakeWorld): void {
@@ -14,14 +14,12 @@ export function describeGuests(makeWorld: MakeWorld): void {
     let project: Project
 
     beforeAll(async () => {
-      const env = { KILONOVA_SHUTDOWN_TIMEOUT: '0.5', KILONOVA_SYNC_POWER_STATE_INTERVAL: '0.5' }
       // Guests that take time: only these can pay no heed.
-      world = await makeWorld({ env, bootTimeMs: 20 })
+      world = await makeWorld(BREAKABLE)
       project = await makeProject(world)
     })
     afterAll(async () => {
-      await audit(world)
-      await world?.stop()
+      await leave(world)
     })
 
     it('that pays no heed to a shutdown is forced off after the timeout', async () => {
@@ -60,28 +58,32 @@ export function describeGuests(makeWorld: MakeWorld): void {
       expect((await project.untilState('crashed', 'active')).status.powerState).toBe('RUNNING')
     })
 
-    it('that was started behind our back is powered off again', async () => {
-      const { status, metadata } = await project.launch('behind')
-      await project.patch('behind', { powerState: 'Shutdown' })
-      await project.untilState('behind', 'stopped')
-      await untilNoGuest('behind')
+    it.each([
+      { when: 'while its agent looks', isAway: false },
+      { when: 'while its agent is away', isAway: true },
+    ])('that was started behind our back is powered off again: $when', async ({ isAway }) => {
+      const name = isAway ? 'behind-away' : 'behind'
+      const { status, metadata } = await project.launch(name)
+      const agent = `nova-compute-${status.host}`
+      await project.patch(name, { powerState: 'Shutdown' })
+      await project.untilState(name, 'stopped')
+      await untilPhase(name, ['none', 'Succeeded'])
+      if (isAway) await world.services.stop(agent)
 
       const start = { status: { stateChangeRequests: [{ action: 'Start' }] } }
-      await world.client.mergePatch(VIRTUAL_MACHINE, ref('behind'), start, { subresource: 'status' })
+      await world.client.mergePatch(VIRTUAL_MACHINE, ref(name), start, { subresource: 'status' })
+      if (isAway) {
+        await untilPhase(name, ['Running'])
+        await world.services.start(agent)
+      }
 
-      const log = `nova-compute-${status.host}`
       await eventually('the agent forces it off', () =>
-        linesAbout(log, metadata.uid).some(
-          (line) =>
-            line.includes('WARNING nova.compute.manager') &&
-            line.includes('Guest runs although its instance is stopped; forcing it off'),
+        linesAbout(agent, metadata.uid).some((line) =>
+          line.includes('Guest runs although its instance is stopped; forcing it off'),
         ),
       )
-      await eventually('the guest is off', async () => {
-        const vmi = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref('behind')).catch(orNothing)
-        return vmi === null || ['Succeeded', 'Failed'].includes(vmi.status?.phase ?? '')
-      })
-      expect((await project.get('behind')).status.vmState).toBe('stopped')
+      await untilPhase(name, ['none', 'Succeeded', 'Failed'])
+      expect((await project.get(name)).status.vmState).toBe('stopped')
     })
 
     it('whose VM was deleted behind our back is warned of, and its instance stays active, as in Nova', async () => {
@@ -121,10 +123,10 @@ export function describeGuests(makeWorld: MakeWorld): void {
         .filter((line) => line.includes(`[instance: ${uid}]`))
     }
 
-    async function untilNoGuest(name: string): Promise<void> {
-      await eventually(`${name} has no guest`, async () => {
+    async function untilPhase(name: string, phases: readonly string[]): Promise<void> {
+      await eventually(`the guest of ${name} is ${phases.join(' or ')}`, async () => {
         const vmi = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref(name)).catch(orNothing)
-        return vmi === null
+        return phases.includes(vmi?.status?.phase ?? 'none')
       })
     }
   })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requestIdOf } from '../../src/common/ids.ts'
+import { leave } from './audit.ts'
 import { makeProject, type Project } from './instances.ts'
 import type { MakeWorld, World } from './world.ts'
 
@@ -13,7 +14,7 @@ export function describeLifeCycle(makeWorld: MakeWorld): void {
       world = await makeWorld()
       project = await makeProject(world)
     })
-    afterAll(() => world?.stop())
+    afterAll(() => leave(world))
 
     it('launches: the instance is active on a host, with an address, and its VM is pinned there', async () => {
       await project.create('web')

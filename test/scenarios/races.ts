@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isAlreadyExists } from '../../src/kube/api-error.ts'
-import { audit } from './audit.ts'
+import { leave } from './audit.ts'
 import { Bookings } from './bookings.ts'
 import { setGuests } from './catalogue.ts'
 import { eventually } from './eventually.ts'
@@ -31,9 +31,8 @@ export function describeRaces(makeWorld: MakeWorld): void {
       expect(bookings.wrongs).toEqual([])
     })
     afterAll(async () => {
-      await audit(world)
-      await bookings?.stop()
-      await world?.stop()
+      await bookings.stop()
+      await leave(world)
     })
 
     it('a delete before a host was chosen: gone, and never built', async () => {

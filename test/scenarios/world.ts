@@ -70,4 +70,15 @@ export const QUICK: Readonly<Record<string, string>> = {
   KILONOVA_LEASE_DURATION: '2',
   KILONOVA_ACK_WAIT: '2',
   KILONOVA_REDRIVE_AFTER: '5',
+  KILONOVA_RPC_RESPONSE_TIMEOUT: '2',
+}
+
+/** A world for breaking things in the middle of an operation: guests take their time, and nothing is waited for long. */
+export const BREAKABLE: WorldOptions = {
+  bootTimeMs: 200,
+  env: {
+    KILONOVA_REDRIVE_AFTER: '1',
+    KILONOVA_SERVICE_DOWN_TIME: '2',
+    KILONOVA_SHUTDOWN_TIMEOUT: '0.5',
+  },
 }
