@@ -33,7 +33,11 @@ export function buildCompute(
   const { clock, ids, log, transport, driver } = deps
   const { host } = settings
   const stopping = new AbortController()
-  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') }, { sender: computeSender(host) })
+  // A conductor that died in the middle of a call never answers; its calls are short, and safe to repeat.
+  const rpc = new RpcClient(
+    { ...deps, log: log.named('nova.rpc.client') },
+    { sender: computeSender(host), callTimeoutMs: settings.rpcResponseTimeout },
+  )
   const conductor = new ConductorApi(
     { rpc: new ConductorRpcApi({ rpc }), clock, log, signal: stopping.signal },
     CONDUCTOR_RETRY,

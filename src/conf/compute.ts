@@ -12,6 +12,10 @@ export const COMPUTE_SETTINGS = {
   reportInterval: seconds('between heartbeats', 10),
   updateResourcesInterval: seconds('between looks at what the host has', 60),
   syncPowerStateInterval: seconds('between comparisons of every guest with its instance', 600),
+  rpcResponseTimeout: seconds(
+    'how long an answer of the conductor is waited for before it is asked again',
+    10,
+  ),
   spawnTimeout: seconds('how long a guest may take to run', 600),
 }
 

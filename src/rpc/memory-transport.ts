@@ -103,7 +103,11 @@ export class MemoryTransport implements Transport {
     await this.#ready(target, timeoutMs)
     const server = this.#broker.pickServer(subjectOf(target))
     if (!server) return { kind: 'no-responders' }
-    const { promise, resolve } = Promise.withResolvers<RequestOutcome>()
+    const { promise, resolve, reject } = Promise.withResolvers<RequestOutcome>()
+    // As on a real broker: with the connection goes whatever the answer would have come over.
+    const forget = this.#status.onChange(() =>
+      reject(new MessageDeliveryFailure({ ...target, reason: 'the message broker went away' })),
+    )
     const timer = this.#clock.after(timeoutMs - (this.#clock.now() - start), () =>
       resolve({ kind: 'timeout' }),
     )
@@ -114,9 +118,12 @@ export class MemoryTransport implements Transport {
         resolve({ kind: 'message', message: copy(reply) })
     }
     setImmediate(() => void ask())
-    const outcome = await promise
-    timer.cancel()
-    return outcome
+    try {
+      return await promise
+    } finally {
+      timer.cancel()
+      forget()
+    }
   }
 
   serveCalls(target: Target, handler: (message: Message) => Promise<Message>): Promise<Subscription> {
