@@ -1,11 +1,11 @@
-/** Lets at most so many pieces of work run at once; the rest wait in the order they came. */
+/** Lets at most so many pieces of work run at once (0: any number); the rest wait in the order they came. */
 export class Concurrency {
   readonly #limit: number
   readonly #waiting: (() => void)[] = []
   #running = 0
 
   constructor(limit: number) {
-    this.#limit = limit
+    this.#limit = limit === 0 ? Number.POSITIVE_INFINITY : limit
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {

@@ -31,7 +31,7 @@ export function decidePowerSync(
     case 'paused':
       return real === 'SHUTDOWN' || real === 'CRASHED' ? { act: 'force-off' } : NOTHING
     case 'deleted':
-      return isThere(real)
+      return isThere(real) || real === 'CRASHED'
         ? { act: 'warn', reason: 'the guest of a deleted instance is still there' }
         : NOTHING
     case 'building':
