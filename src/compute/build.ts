@@ -154,15 +154,16 @@ export class InstanceBuilder {
   }
 
   /**
-   * Removes what this build may have made, unless the instance still is this host's: then a second copy of the
-   * message met a build that is done, or the delete that comes removes it.
+   * Removes what this build may have made, unless the instance still is this host's: then a late or second copy
+   * of the message met a build that is done, or the delete that comes removes it.
    */
   async #leaveToOthers(ctx: RequestContext, args: BuildAndRunArgs): Promise<void> {
     const instance = await this.#find(ctx, args)
-    const ours = instance?.host === this.#host && instance.attempt === args.attempt
-    if (ours && instance.vmState !== 'error') return
+    const isHere = instance?.host === this.#host
+    const wasGivenUp = instance?.vmState === 'error' && instance.attempt === args.attempt
+    if (isHere && !wasGivenUp) return
     await this.#deps.driver.destroy(ctx, args.request.instance)
-    if (!ours) this.#deps.tracker.release(args.request.instance.uid)
+    if (!isHere) this.#deps.tracker.release(args.request.instance.uid)
   }
 
   async #find(ctx: RequestContext, { request }: BuildAndRunArgs): Promise<InstanceView | undefined> {
