@@ -139,7 +139,13 @@ export class ComputeManager {
   /** Compares every guest with its instance. nova.compute.manager `_sync_power_states`. */
   async syncPowerStates(ctx: RequestContext): Promise<void> {
     const instances = await this.#deps.conductor.instanceGetByHost(ctx, this.#options.host)
-    for (const { ref } of instances) await this.#locks.run(ref.uid, () => this.#syncPowerState(ctx, ref))
+    for (const { ref, taskState } of instances) {
+      // Whatever is in flight sets the state when it ends: not to be waited for.
+      if (taskState) continue
+      await this.#evenIfOneFails(ctx, ref, 'Could not compare a guest with its instance', () =>
+        this.#locks.run(ref.uid, () => this.#syncPowerState(ctx, ref)),
+      )
+    }
     await this.#reapUnknownGuests(ctx)
   }
 
@@ -226,16 +232,47 @@ export class ComputeManager {
 
   /** Removes guests whose instance is gone. Nova: `_cleanup_running_deleted_instances`, action reap. */
   async #reapUnknownGuests(ctx: RequestContext): Promise<void> {
-    for (const guest of await this.#deps.driver.listInstances()) {
-      const { namespace, name, uid } = guest
+    for (const { namespace, name, uid } of await this.#deps.driver.listInstances()) {
       const ref = { namespace, name, uid }
-      await this.#locks.run(uid, async () => {
-        const instance = await this.#find(ctx, ref)
-        if (instance && (instance.host === this.#options.host || !instance.host)) return
-        this.#log.with(ctx, uid).warn('Removing a guest whose instance is not on this host', { guest: name })
-        await this.#deps.driver.destroy(ctx, ref)
-        this.#deps.tracker.release(uid)
-      })
+      await this.#evenIfOneFails(
+        ctx,
+        ref,
+        'Could not remove a guest whose instance is not on this host',
+        () => this.#reapIfUnknown(ctx, ref),
+      )
+    }
+  }
+
+  async #reapIfUnknown(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    // First without the lock: who has it may be waiting for a guest to shut down.
+    if (!(await this.#isUnknown(ctx, ref))) return
+    await this.#locks.run(ref.uid, async () => {
+      if (!(await this.#isUnknown(ctx, ref))) return
+      this.#log
+        .with(ctx, ref.uid)
+        .warn('Removing a guest whose instance is not on this host', { guest: ref.name })
+      await this.#deps.driver.destroy(ctx, ref)
+      this.#deps.tracker.release(ref.uid)
+    })
+  }
+
+  async #isUnknown(ctx: RequestContext, ref: InstanceRef): Promise<boolean> {
+    const instance = await this.#find(ctx, ref)
+    return !instance || (instance.host !== undefined && instance.host !== this.#options.host)
+  }
+
+  /** One guest that does not answer keeps the agent neither from the others nor from coming up. */
+  // oxlint-disable-next-line max-params -- whose it is, what was tried, and how
+  async #evenIfOneFails(
+    ctx: RequestContext,
+    ref: InstanceRef,
+    failure: string,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#log.with(ctx, ref.uid).warn(failure, { guest: ref.name, reason: messageOf(error) })
     }
   }
 
