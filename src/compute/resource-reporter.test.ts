@@ -1,0 +1,99 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
+import { RandomIds } from '../common/ids.ts'
+import { type Agent, ComputeWorld } from '../testing/compute-world.ts'
+import { EmbeddedKube } from '../testing/embedded-kube.ts'
+import { until } from '../testing/until.ts'
+import { ResourceReporter } from './resource-reporter.ts'
+
+const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
+const OPTIONS = {
+  host: 'node-1',
+  version: '0.1.0',
+  reportIntervalMs: 10_000,
+  updateResourcesIntervalMs: 60_000,
+}
+
+let kube: EmbeddedKube
+let world: ComputeWorld
+let agent: Agent
+let reporter: ResourceReporter
+
+beforeAll(async () => {
+  kube = await EmbeddedKube.start()
+})
+afterAll(() => kube?.close())
+beforeEach(async () => {
+  world = new ComputeWorld(kube)
+  await world.start()
+  agent = world.agent()
+  reporter = new ResourceReporter(
+    { ...agent, clock: world.clock, ids: new RandomIds(), log: world.logs.log },
+    OPTIONS,
+  )
+})
+afterEach(async () => {
+  reporter.stop()
+  await world.close()
+  for (const { metadata } of (await kube.client.list(COMPUTE_NODE)).items)
+    await kube.client.delete(COMPUTE_NODE, metadata)
+})
+
+async function node(): Promise<ComputeNode> {
+  return kube.client.get(COMPUTE_NODE, { name: 'node-1' })
+}
+
+describe('an agent', () => {
+  it('registers its host with what it has, and says that it is alive', async () => {
+    await reporter.start()
+
+    expect((await node()).status).toMatchObject({
+      state: 'up',
+      version: '0.1.0',
+      hypervisorType: 'fake',
+      architecture: 'x86_64',
+      availabilityZone: 'nova',
+      inventory: { vcpus: 8, memoryMb: 16_384, diskGb: 100 },
+      usage: { vcpus: 0, memoryMb: 0, diskGb: 0, runningVms: 0 },
+    })
+    await until('the heartbeat is heard', () => world.heartbeats.length === 1)
+    expect(world.heartbeats).toEqual(['node-1'])
+  })
+
+  it('says so again every ten seconds, without a write where nothing changed', async () => {
+    await reporter.start()
+    const before = await node()
+    for (let n = 0; n < 6; n++) await world.clock.advance(10_000)
+    await until('the heartbeats are heard', () => world.heartbeats.length === 7)
+    expect(await node()).toEqual(before)
+  })
+
+  it('tells of usage that changed', async () => {
+    await reporter.start()
+    agent.tracker.adopt('a', FLAVOR)
+    world.hypervisor.define({ namespace: 'default', name: 'a', uid: 'a' }, 'node-1')
+    world.hypervisor.boot({ namespace: 'default', name: 'a' })
+
+    await world.clock.advance(10_000)
+
+    const wanted = { vcpus: 1, memoryMb: 512, diskGb: 1, runningVms: 1 }
+    await until('it is written', async () => (await node()).status?.usage?.vcpus === 1)
+    expect((await node()).status?.usage).toEqual(wanted)
+  })
+
+  it('goes on when it could not look at its host once', async () => {
+    await reporter.start()
+    agent.driver.failNext('listInstances', new Error('no answer'))
+    agent.tracker.adopt('a', FLAVOR)
+    await world.clock.advance(10_000)
+    await until('it is said', () => world.logs.at('DEBUG').some((line) => line.includes('no answer')))
+    await world.clock.advance(10_000)
+    await until('it is written', async () => (await node()).status?.usage?.vcpus === 1)
+  })
+
+  it('is silent once it stopped', async () => {
+    await reporter.start()
+    reporter.stop()
+    expect(world.clock.timers).toBe(0)
+  })
+})
