@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { leave } from './audit.ts'
+import { untilComputeNode } from './catalogue.ts'
+import { makeProject, type Project } from './instances.ts'
+import { BREAKABLE, type MakeWorld, type World } from './world.ts'
+
+const HOSTS = ['node-1', 'node-2', 'node-3']
+
+/** A host whose agent does not answer. */
+export function describeHostsDown(makeWorld: MakeWorld): void {
+  describe('a host is down', () => {
+    let world: World
+    let project: Project
+
+    beforeAll(async () => {
+      world = await makeWorld(BREAKABLE)
+    })
+    beforeEach(async () => {
+      project = await makeProject(world)
+    })
+    afterAll(() => leave(world))
+
+    it('launches avoid it, and say so; what is there waits for it', async () => {
+      // Spread over three hosts, so that each has two.
+      const names = ['a', 'b', 'c', 'd', 'e', 'f']
+      const launched = await Promise.all(names.map((name) => project.launch(name)))
+      const host = launched[0]?.status.host ?? ''
+      const [stopping = '', deleting = ''] = launched
+        .filter(({ status }) => status.host === host)
+        .map(({ metadata }) => metadata.name)
+      await world.services.kill(`nova-compute-${host}`)
+      await untilComputeNode(world, host, 'down')
+
+      // Nova: a stop does not ask whether the host is up; the message waits there.
+      await project.patch(stopping, { powerState: 'Shutdown' })
+      await project.delete(deleting)
+      await project.until(stopping, (one) => one.status.taskState === 'powering-off')
+      await project.until(deleting, (one) => one.status.taskState === 'deleting')
+      const later = ['later-1', 'later-2', 'later-3', 'later-4']
+      const elsewhere = await Promise.all(later.map((name) => project.launch(name)))
+      expect(elsewhere.map(({ status }) => status.host)).not.toContain(host)
+      const { status: create } = await project.actionEnd('later-1', 'create')
+      expect(create?.placement?.filters).toContainEqual({
+        name: 'ComputeFilter',
+        removed: 1,
+        reasons: ['1 down: the agent does not report'],
+      })
+      expect((await project.get(stopping)).status).toMatchObject({
+        vmState: 'active',
+        taskState: 'powering-off',
+      })
+      expect((await project.get(deleting)).metadata.finalizers).toHaveLength(1)
+
+      await world.services.start(`nova-compute-${host}`)
+
+      await project.untilState(stopping, 'stopped')
+      await project.untilGone(deleting)
+      await untilComputeNode(world, host, 'up')
+    })
+
+    it('no launch finds a host when all are, and one does when they are back', async () => {
+      await Promise.all(HOSTS.map((host) => world.services.kill(`nova-compute-${host}`)))
+      for (const host of HOSTS) await untilComputeNode(world, host, 'down')
+
+      await project.create('nowhere')
+
+      expect((await project.untilFault('nowhere')).message).toBe(
+        'No valid host was found. Of 3 hosts, ComputeFilter took out 3 (3 down: the agent does not report).',
+      )
+      await Promise.all(HOSTS.map((host) => world.services.start(`nova-compute-${host}`)))
+      for (const host of HOSTS) await untilComputeNode(world, host, 'up')
+      await project.launch('back')
+    })
+  })
+}

@@ -1,0 +1,191 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { leave } from './audit.ts'
+import { Bookings } from './bookings.ts'
+import { setGuest, setGuests } from './catalogue.ts'
+import { eventually } from './eventually.ts'
+import { makeProject, type Project } from './instances.ts'
+import { BREAKABLE, type MakeWorld, type World } from './world.ts'
+
+const HOSTS = ['node-1', 'node-2', 'node-3']
+const SERVICES = ['nova-api', 'nova-scheduler', 'nova-conductor', 'nova-compute-node-1']
+
+/** Services die in the middle of their work. */
+export function describeKills(makeWorld: MakeWorld): void {
+  describe('a service is killed', () => {
+    let world: World
+    let project: Project
+    let bookings: Bookings
+
+    beforeAll(async () => {
+      world = await makeWorld(BREAKABLE)
+      bookings = new Bookings(world)
+      await bookings.start()
+    })
+    beforeEach(async () => {
+      project = await makeProject(world)
+    })
+    afterEach(async () => {
+      expect(bookings.wrongs).toEqual([])
+      await Promise.all(HOSTS.map((host) => setGuests(world, host, null)))
+    })
+    afterAll(async () => {
+      await bookings.stop()
+      await leave(world)
+    })
+
+    it.each(SERVICES)(
+      '%s, in the middle of launches, stops, starts and deletes: each ends as it should',
+      async (service) => {
+        const names = Array.from({ length: 6 }, (_, index) => `web-${index}`)
+        const kill = async (): Promise<void> => {
+          await world.services.kill(service)
+          await world.services.start(service)
+        }
+
+        await Promise.all(names.map((name) => project.create(name)))
+        await project.until('web-0', ({ status }) => status.host !== undefined)
+        await kill()
+        for (const name of names) {
+          const { metadata } = await project.untilState(name, 'active')
+          expect(bookings.vmsOf(metadata.uid)).toBe(1)
+        }
+
+        await Promise.all(names.map((name) => project.patch(name, { powerState: 'Shutdown' })))
+        await project.until(
+          'web-0',
+          ({ status }) => status.taskState !== undefined || status.vmState === 'stopped',
+        )
+        await kill()
+        for (const name of names) await project.untilState(name, 'stopped')
+
+        await Promise.all(names.map((name) => project.patch(name, { powerState: 'Running' })))
+        await kill()
+        for (const name of names) await project.untilState(name, 'active')
+
+        await Promise.all(names.map((name) => project.delete(name)))
+        await kill()
+        for (const name of names) await project.untilGone(name)
+        expect(await project.virtualMachines()).toEqual([])
+        for (const name of names) {
+          const actions = await project.actions(name)
+          expect(actions.map(({ spec }) => spec.action)).toEqual(['create', 'stop', 'start', 'delete'])
+        }
+      },
+    )
+
+    it('all of them at once: everything that was accepted is finished', async () => {
+      await project.launch('stopping')
+      await project.launch('deleting')
+      await Promise.all([
+        project.create('creating'),
+        project.patch('stopping', { powerState: 'Shutdown' }),
+        project.delete('deleting'),
+      ])
+
+      await Promise.all(world.services.names.map((name) => world.services.kill(name)))
+      await Promise.all(world.services.names.map((name) => world.services.start(name)))
+
+      await project.untilState('creating', 'active')
+      await project.untilState('stopping', 'stopped')
+      await project.untilGone('deleting')
+    })
+
+    describe('the agent, while its instance is', () => {
+      it('scheduling (bound, and not taken up yet)', async () => {
+        await Promise.all(HOSTS.map((host) => world.services.stop(`nova-compute-${host}`)))
+        await project.create('queued')
+        const { status } = await project.until('queued', (one) => one.status.host !== undefined)
+
+        expect(status.taskState).toBe('scheduling')
+        await Promise.all(HOSTS.map((host) => world.services.start(`nova-compute-${host}`)))
+
+        const { metadata } = await project.untilState('queued', 'active')
+        expect(bookings.vmsOf(metadata.uid)).toBe(1)
+      })
+
+      it('spawning', async () => {
+        await Promise.all(HOSTS.map((host) => setGuests(world, host, 'never-boots')))
+        await project.create('spawning')
+        const { status } = await project.until('spawning', (one) => one.status.taskState === 'spawning')
+        await eventually('it has a VM', () => project.virtualMachine('spawning'))
+
+        await world.services.kill(`nova-compute-${status.host}`)
+        await Promise.all(HOSTS.map((host) => setGuests(world, host, null)))
+        await world.services.start(`nova-compute-${status.host}`)
+
+        const { status: after, metadata } = await project.untilState('spawning', 'active')
+        expect(after).toMatchObject({ host: status.host, attempt: 1 })
+        expect(bookings.vmsOf(metadata.uid)).toBe(1)
+      })
+
+      it('powering-off', async () => {
+        const { status } = await project.launch('off')
+        await setGuest(world, { namespace: project.namespace, name: 'off' }, 'stubborn')
+        await project.patch('off', { powerState: 'Shutdown' })
+        await project.until('off', (one) => one.status.taskState === 'powering-off')
+
+        await world.services.kill(`nova-compute-${status.host}`)
+        await world.services.start(`nova-compute-${status.host}`)
+
+        await project.untilState('off', 'stopped')
+        expect((await project.actionEnd('off', 'stop')).status?.result).toBe('Success')
+      })
+
+      it('powering-on', async () => {
+        const { status } = await project.launch('on')
+        await project.patch('on', { powerState: 'Shutdown' })
+        await project.untilState('on', 'stopped')
+        await setGuests(world, status.host ?? '', 'never-boots')
+        await project.patch('on', { powerState: 'Running' })
+        await project.until('on', (one) => one.status.taskState === 'powering-on')
+
+        await world.services.kill(`nova-compute-${status.host}`)
+        await setGuests(world, status.host ?? '', null)
+        await world.services.start(`nova-compute-${status.host}`)
+
+        await project.untilState('on', 'active')
+        expect((await project.actionEnd('on', 'start')).status?.result).toBe('Success')
+      })
+
+      it('deleting', async () => {
+        const { status } = await project.launch('away')
+        await project.delete('away')
+        await project.until('away', (one) => one.status.taskState === 'deleting')
+
+        await world.services.kill(`nova-compute-${status.host}`)
+        await world.services.start(`nova-compute-${status.host}`)
+
+        await project.untilGone('away')
+        expect(await project.virtualMachines()).toEqual([])
+      })
+    })
+
+    it.each(['nova-api', 'nova-scheduler'])(
+      '%s, with a second one standing by: it takes over',
+      async (service) => {
+        const second = `${service}-2`
+        await world.services.start(second)
+        expect(world.services.log(second)).not.toContain('Became the leader')
+        await project.launch('first')
+
+        await world.services.kill(service)
+
+        await project.launch('second')
+        expect(world.services.log(second)).toContain('Became the leader')
+        await world.services.start(service)
+        await world.services.stop(second)
+        await project.launch('third')
+      },
+    )
+
+    it('a conductor of two: the other answers', async () => {
+      await world.services.start('nova-conductor-2')
+      await world.services.kill('nova-conductor')
+
+      await project.launch('other')
+
+      await world.services.start('nova-conductor')
+      await world.services.stop('nova-conductor-2')
+    })
+  })
+}
