@@ -174,7 +174,10 @@ export function openLog(options: LogOptions): LogSink {
     : new winston.transports.Stream({ stream: process.stderr })
   const sink = winston.createLogger({ level: 'silly', format: print, transports: [transport] })
   const format = options.format === 'json' ? formatJson : formatText
+  let isClosed = false
   const write = (line: Line): void => {
+    // Whoever still works when its log is closed has nobody left to tell.
+    if (isClosed) return
     sink.log({ level: line.level, message: format(line, new Date(), process.pid) })
   }
   return {
@@ -183,6 +186,7 @@ export function openLog(options: LogOptions): LogSink {
       const finished = new Promise<void>((resolve) => {
         transport.once('finish', () => resolve())
       })
+      isClosed = true
       sink.end()
       if (options.file) await finished
     },

@@ -44,8 +44,6 @@ export class ServiceSet {
   readonly #deps: ServiceSetDeps
   readonly #options: ServiceSetOptions
   readonly #running = new Map<string, Running>()
-  /** Those that were killed and still wait for something. */
-  readonly #fading = new Set<Promise<void>>()
 
   constructor(deps: ServiceSetDeps, options: ServiceSetOptions) {
     this.#deps = deps
@@ -98,13 +96,9 @@ export class ServiceSet {
     if (!running) return
     this.#running.delete(name)
     await Promise.all([running.transport.close(), running.client.close()])
+    await running.sink.close()
     // Like a process that is gone it is not waited for: what it waits for itself does not come any more.
-    const fading = running.service
-      .stop()
-      .catch(() => undefined)
-      .then(() => running.sink.close())
-      .finally(() => this.#fading.delete(fading))
-    this.#fading.add(fading)
+    void running.service.stop().catch(() => undefined)
   }
 
   async stopAll(): Promise<void> {
@@ -113,7 +107,6 @@ export class ServiceSet {
       this.names.filter((name) => name.startsWith('nova-compute')).map((name) => this.stop(name)),
     )
     await Promise.all([...this.#running.keys()].map((name) => this.stop(name)))
-    await Promise.all(this.#fading)
   }
 
   async #leave(name: string): Promise<void> {
