@@ -35,6 +35,11 @@ export function requestIdOf(uid: string, generation: number): string {
   return `req-${uuidV5(REQUEST_NAMESPACE, `${uid}/${generation}`)}`
 }
 
+/** The id of the request that created a resource: also when its spec has changed before anybody looked at it. */
+export function creationRequestId(uid: string): string {
+  return requestIdOf(uid, 1)
+}
+
 /** A request id for work that no resource asked for: start-up, periodic tasks. */
 export function newRequestId(ids: IdGenerator): string {
   return `req-${ids.uuid()}`

@@ -1,8 +1,15 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
-import { type ActionName, OPERATIONS, refusalOf } from '../apis/v1alpha1/states.ts'
+import {
+  ACTION_OF_TASK,
+  type ActionName,
+  OPERATIONS,
+  refusalOf,
+  type TaskState,
+} from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import { InstanceInvalidState, type NovaError } from '../common/errors.ts'
+import { creationRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
@@ -109,7 +116,12 @@ export class ComputeApi {
     await this.#deps.instances.save(
       instance,
       { ...update, fault, requestId: ctx.requestId, observedGeneration: instance.metadata.generation },
-      { taskState: [instance.status.taskState ?? null] },
+      // Of this very attempt: the next host may have it by now.
+      {
+        taskState: [instance.status.taskState ?? null],
+        host: instance.status.host ?? null,
+        attempt: instance.status.attempt ?? 0,
+      },
     )
     const end = {
       result: 'Error',
@@ -150,6 +162,25 @@ export class ComputeApi {
       task_state: operation.taskState,
     })
     await this.#deps.sender.send(ctx, begun)
+    if (taskState && taskState !== operation.taskState)
+      await this.#endOvertaken(ctx, instance, taskState, action)
+  }
+
+  /** Nobody else ends the record of an operation that another took the place of. */
+  // oxlint-disable-next-line max-params -- what was overtaken, and by what
+  async #endOvertaken(
+    ctx: RequestContext,
+    instance: Instance,
+    task: TaskState,
+    by: ActionName,
+  ): Promise<void> {
+    const ref = refOfInstance(instance)
+    const requestId = instance.status.requestId ?? creationRequestId(ref.uid)
+    await this.#deps.actions.end({ ...ctx, requestId }, ref, ACTION_OF_TASK[task], {
+      result: 'Error',
+      message: `Overtaken by ${by}`,
+      progress: NO_PROGRESS,
+    })
   }
 }
 

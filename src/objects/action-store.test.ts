@@ -105,6 +105,13 @@ describe('the record of an operation', () => {
     expect(status).not.toHaveProperty('message')
   })
 
+  it('keeps the steps it has when it is ended by somebody who knows of none', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    await store.note(ctx, INSTANCE, 'stop', makeProgress('one'))
+    await store.end(ctx, INSTANCE, 'stop', { result: 'Error', message: 'no', progress: NO_PROGRESS })
+    expect((await kube.action(NAME)).status).toMatchObject({ result: 'Error', events: [{ name: 'one' }] })
+  })
+
   it('that somebody removed is not made again', async () => {
     await store.end(ctx, INSTANCE, 'stop', { result: 'Success', progress: NO_PROGRESS })
     await store.note(ctx, INSTANCE, 'stop', NO_PROGRESS)

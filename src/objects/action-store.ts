@@ -68,13 +68,13 @@ export class ActionStore {
     action: ActionName,
     progress: ActionProgress,
   ): Promise<void> {
-    await this.#patch(ctx, instance, action, { ...progress })
+    await this.#patch(ctx, instance, action, known(progress))
   }
 
   /** Records how an operation ended. A record that somebody removed is not made again. */
   async end(ctx: RequestContext, instance: InstanceRef, action: ActionName, end: ActionEnd): Promise<void> {
     await this.#patch(ctx, instance, action, {
-      ...end.progress,
+      ...known(end.progress),
       result: end.result,
       // A delete that failed for a while and then succeeded has nothing to complain of any more.
       message: end.message?.slice(0, MAX_MESSAGE) ?? null,
@@ -101,4 +101,9 @@ export class ActionStore {
       if (!isNotFound(error)) throw error
     }
   }
+}
+
+/** What is known: who knows of no steps does not take those away that are there. */
+function known({ events, ...rest }: ActionProgress): Partial<ActionProgress> {
+  return { ...rest, ...(events.length > 0 && { events }) }
 }

@@ -1,0 +1,111 @@
+import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
+import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
+import { RandomIds } from '../common/ids.ts'
+import { ComputeApi } from '../compute/api.ts'
+import {
+  COMPUTE_RPC_VERSION,
+  COMPUTE_TOPIC,
+  ComputeRpcApi,
+  startInstance,
+  stopInstance,
+  terminateInstance,
+} from '../compute/rpcapi.ts'
+import { TaskSender } from '../compute/task-sender.ts'
+import { EVENT } from '../kube/event.ts'
+import { EventRecorder } from '../kube/event-recorder.ts'
+import { ActionStore } from '../objects/action-store.ts'
+import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
+import { InstanceStore } from '../objects/instance-store.ts'
+import {
+  buildInstances,
+  SCHEDULER_RPC_VERSION,
+  SCHEDULER_TOPIC,
+  SchedulerRpcApi,
+} from '../scheduler/rpcapi.ts'
+import type { EmbeddedKube } from './embedded-kube.ts'
+import { FakeClock } from './fake-clock.ts'
+import { captureLog, type LogCapture } from './log-capture.ts'
+import { MemoryRpc } from './memory-rpc.ts'
+import { ToldInformer } from './told-informer.ts'
+
+/** The API service's parts before the embedded API server; scheduler and agents only collect what they are sent. */
+export class ApiWorld {
+  readonly clock = new FakeClock()
+  readonly rpc = new MemoryRpc(this.clock)
+  readonly logs: LogCapture = captureLog()
+  readonly cache = new ToldInformer(INSTANCE)
+  readonly actions: ActionStore
+  readonly sender: TaskSender
+  readonly api: ComputeApi
+  /** `method target request-id`, as it came. */
+  readonly sent: string[] = []
+  readonly #kube: EmbeddedKube
+  readonly #events: EventRecorder
+
+  constructor(kube: EmbeddedKube) {
+    this.#kube = kube
+    const { client } = kube
+    const deps = { client, clock: this.clock, log: this.logs.log, ids: new RandomIds() }
+    const rpc = this.rpc.client('nova-api')
+    const cache = this.cache.informer
+    this.actions = new ActionStore(deps)
+    this.#events = new EventRecorder(deps, { component: 'nova-api' })
+    this.sender = new TaskSender({
+      requests: new BuildRequestResolver(deps),
+      scheduler: new SchedulerRpcApi({ rpc }),
+      compute: new ComputeRpcApi({ rpc }),
+    })
+    const instances = new InstanceStore({ ...deps, observe: (one) => cache.observe(one) })
+    this.api = new ComputeApi({
+      ...deps,
+      cache,
+      instances,
+      actions: this.actions,
+      events: this.#events,
+      sender: this.sender,
+    })
+  }
+
+  async start(): Promise<void> {
+    await this.rpc.serve({ target: { topic: SCHEDULER_TOPIC }, version: SCHEDULER_RPC_VERSION }, (server) => {
+      server.handle(buildInstances, async (ctx, { request }) => {
+        this.sent.push(`build_instances ${request.instance.name} ${ctx.requestId}`)
+      })
+    })
+    const target = { topic: COMPUTE_TOPIC, host: 'node-1' }
+    await this.rpc.serve({ target, version: COMPUTE_RPC_VERSION }, (server) => {
+      for (const method of [startInstance, stopInstance, terminateInstance]) {
+        server.handle(method, async (ctx, { instance }) => {
+          this.sent.push(`${method.name} ${instance.name} ${ctx.requestId}`)
+        })
+      }
+    })
+  }
+
+  /** The instance as the server has it now, which the cache then has, too. */
+  async refresh(name = 'web'): Promise<Instance> {
+    const instance = await this.#kube.instance(name)
+    this.cache.informer.observe(instance)
+    return instance
+  }
+
+  async events(): Promise<unknown[]> {
+    await this.#events.flush()
+    const { items } = await this.#kube.client.list(EVENT, { namespace: 'default' })
+    return items.map(({ type, reason, message }) => [type, reason, message])
+  }
+
+  /** Ends everything and removes the instances, records and events. */
+  async close(): Promise<void> {
+    await this.rpc.close()
+    await this.#events.flush()
+    const { client, server } = this.#kube
+    server.faults.clear()
+    for (const { metadata } of (await client.list(INSTANCE)).items) {
+      if (metadata.finalizers) await client.mergePatch(INSTANCE, metadata, { metadata: { finalizers: null } })
+      if (!metadata.deletionTimestamp) await client.delete(INSTANCE, metadata)
+    }
+    for (const { metadata } of await this.#kube.actions()) await client.delete(INSTANCE_ACTION, metadata)
+    for (const { metadata } of (await client.list(EVENT)).items) await client.delete(EVENT, metadata)
+  }
+}
