@@ -4,7 +4,7 @@ import { type ComputeApi, FINALIZER } from '../../compute/api.ts'
 import type { Result } from '../../kube/controller.ts'
 import type { Duty } from './duty.ts'
 import type { TaskWatch } from './task-watch.ts'
-import { requestOf } from './request.ts'
+import { requestInFlight } from './request.ts'
 
 /** Accepts instances that are new. */
 export class Create implements Duty {
@@ -19,7 +19,7 @@ export class Create implements Duty {
   async reconcile(instance: Instance): Promise<Result | undefined> {
     const { finalizers = [], deletionTimestamp } = instance.metadata
     if (finalizers.includes(FINALIZER) || deletionTimestamp) return undefined
-    const ctx = requestOf(instance)
+    const ctx = requestInFlight(instance)
     try {
       await this.#api.create(ctx, instance)
       return this.#tasks.sent(instance)

@@ -1,6 +1,6 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import type { RequestContext } from '../../common/context.ts'
-import { requestIdOf } from '../../common/ids.ts'
+import { creationRequestId, requestIdOf } from '../../common/ids.ts'
 
 /** Kubernetes does not tell a controller who changed an object. */
 const UNKNOWN_USER = '-'
@@ -11,8 +11,11 @@ export function requestOf(instance: Instance): RequestContext {
   return { requestId: requestIdOf(uid, generation), user: UNKNOWN_USER, project: namespace, instanceUid: uid }
 }
 
-/** The request whose operation is in flight: the spec may have changed since. */
+/**
+ * The request whose operation is in flight: the spec may have changed since. One that no service has written down
+ * yet is the creation.
+ */
 export function requestInFlight(instance: Instance): RequestContext {
-  const { requestId } = instance.status
-  return requestId ? { ...requestOf(instance), requestId } : requestOf(instance)
+  const { requestId = creationRequestId(instance.metadata.uid ?? '') } = instance.status
+  return { ...requestOf(instance), requestId }
 }

@@ -99,6 +99,8 @@ export class TaskWatch implements Duty {
       host: instance.status.host ?? null,
     })
     try {
+      // Whoever set the task may have come to neither.
+      await this.#api.record(ctx, instance, ACTION_OF_TASK[task])
       await this.#sender.send(ctx, instance)
     } catch (error) {
       if (!(error instanceof NovaError) || error.outcome !== 'terminal') throw error

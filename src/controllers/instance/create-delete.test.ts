@@ -1,0 +1,191 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
+import { requestIdOf } from '../../common/ids.ts'
+import { FINALIZER } from '../../compute/api.ts'
+import { isConflict, isNotFound } from '../../kube/api-error.ts'
+import { ApiWorld } from '../../testing/api-world.ts'
+import { EmbeddedKube } from '../../testing/embedded-kube.ts'
+import { until } from '../../testing/until.ts'
+import { Create } from './create.ts'
+import { Delete } from './delete.ts'
+import { TaskWatch } from './task-watch.ts'
+
+let kube: EmbeddedKube
+let world: ApiWorld
+let create: Create
+let remove: Delete
+
+beforeAll(async () => {
+  kube = await EmbeddedKube.start()
+  await Promise.all([kube.putFlavor(), kube.putImage(), kube.putImage({ name: 'huge', minRamMb: 99_999 })])
+})
+afterAll(() => kube?.close())
+beforeEach(async () => {
+  world = new ApiWorld(kube)
+  await world.start()
+  const { api, sender, clock, logs, actions } = world
+  const taskTimeoutMs = { scheduling: 1, spawning: 1, 'powering-off': 1, 'powering-on': 1, deleting: 1 }
+  const tasks = new TaskWatch(
+    { api, sender, clock, log: logs.log },
+    { redriveAfterMs: 30_000, taskTimeoutMs },
+  )
+  create = new Create({ api, tasks })
+  remove = new Delete({ api, actions, tasks })
+})
+afterEach(() => world.close())
+
+const requestId = (instance: Instance, generation: number): string =>
+  requestIdOf(instance.metadata.uid ?? '', generation)
+const recordName = (action: string, id: string): string => `web-${action}-${id.slice(4, 12)}`
+
+describe('Create', () => {
+  it('accepts an instance that is new, under the request that created it', async () => {
+    const instance = await kube.putInstance()
+
+    expect(await create.reconcile(instance)).toEqual({ kind: 'after', ms: 30_000 })
+
+    expect((await kube.instance()).metadata.finalizers).toEqual([FINALIZER])
+    await until('it is sent', () => world.sent.length === 1)
+    expect(world.sent).toEqual([`build_instances web ${requestId(instance, 1)}`])
+  })
+
+  it('accepts one that was changed before anybody saw it under the request that created it', async () => {
+    const created = await kube.putInstance()
+    const instance = await kube.client.mergePatch(INSTANCE, created.metadata, {
+      spec: { metadata: { a: 'b' } },
+    })
+
+    await create.reconcile(instance)
+
+    await until('it is sent', () => world.sent.length === 1)
+    expect(world.sent).toEqual([`build_instances web ${requestId(instance, 1)}`])
+    await kube.action(recordName('create', requestId(instance, 1)))
+  })
+
+  it.each([
+    { what: 'has accepted already', finalizers: [FINALIZER], isDeleted: false },
+    { what: 'finds already deleted', finalizers: ['example.com/other'], isDeleted: true },
+  ])('has nothing to do for an instance that it $what', async ({ finalizers, isDeleted }) => {
+    const instance = await kube.putInstance({ finalizers })
+    if (isDeleted) await kube.client.delete(INSTANCE, instance.metadata)
+    const before = await kube.instance()
+    expect(await create.reconcile(before)).toBeUndefined()
+    expect(await kube.instance()).toEqual(before)
+  })
+
+  it.each([
+    {
+      what: 'an unknown flavor',
+      spec: { flavor: 'm9' },
+      reason: 'FlavorNotFound',
+      message: 'Flavor m9 could not be found.',
+    },
+    {
+      what: 'an unknown image',
+      spec: { image: 'none' },
+      reason: 'ImageNotFound',
+      message: 'Image none could not be found.',
+    },
+    {
+      what: 'a flavor too small for the image',
+      spec: { image: 'huge' },
+      reason: 'FlavorMemoryTooSmall',
+      message:
+        "Flavor's memory is too small for requested image: flavor m1.tiny has 512 MiB, image huge needs 99999 MiB.",
+    },
+  ])(
+    'ends an instance with $what in error, with a fault, a record and an event',
+    async ({ spec, reason, message }) => {
+      const instance = await kube.putInstance({ spec })
+      const id = requestId(instance, 1)
+
+      expect(await create.reconcile(instance)).toEqual({ kind: 'done' })
+
+      const { metadata, status } = await kube.instance()
+      expect(metadata.finalizers).toEqual([FINALIZER])
+      expect(status).toMatchObject({
+        vmState: 'error',
+        fault: { reason, message, requestId: id },
+        requestId: id,
+      })
+      expect(status).not.toHaveProperty('taskState')
+      expect((await kube.action(recordName('create', id))).status).toMatchObject({ result: 'Error', message })
+      expect(await world.events()).toEqual([['Warning', reason, `${message} (${id})`]])
+      expect(world.sent).toEqual([])
+    },
+  )
+
+  it('leaves an instance that changed meanwhile to the next look', async () => {
+    const stale = await kube.putInstance()
+    await kube.client.mergePatch(INSTANCE, stale.metadata, { spec: { metadata: { a: 'b' } } })
+    await expect(create.reconcile(stale)).rejects.toSatisfy(isConflict)
+  })
+})
+
+describe('Delete', () => {
+  /** An instance that Kubernetes has begun to delete. */
+  async function deleted(status: InstanceStatus): Promise<Instance> {
+    const instance = await kube.putInstance({ finalizers: [FINALIZER], status })
+    await kube.client.delete(INSTANCE, instance.metadata)
+    return world.refresh()
+  }
+
+  it('has nothing to do for an instance that is not deleted', async () => {
+    const instance = await kube.putInstance({ finalizers: [FINALIZER] })
+    expect(await remove.reconcile(instance)).toBeUndefined()
+  })
+
+  it('has the host remove the guest first', async () => {
+    const instance = await deleted({ vmState: 'active', host: 'node-1', requestId: 'req-1' })
+
+    expect(await remove.reconcile(instance)).toEqual({ kind: 'after', ms: 30_000 })
+
+    const id = requestId(instance, 2)
+    const { metadata, status } = await kube.instance()
+    expect(metadata.finalizers).toEqual([FINALIZER])
+    expect(status).toMatchObject({ vmState: 'active', taskState: 'deleting', requestId: id })
+    await until('it is sent', () => world.sent.length === 1)
+    expect(world.sent).toEqual([`terminate_instance web ${id}`])
+    expect((await kube.action(recordName('delete', id))).status).toBeUndefined()
+  })
+
+  it('waits while the host is at it', async () => {
+    const instance = await deleted({
+      vmState: 'active',
+      taskState: 'deleting',
+      host: 'node-1',
+      requestId: 'req-1',
+    })
+    expect(await remove.reconcile(instance)).toBeUndefined()
+    expect(await kube.instance()).toEqual(instance)
+  })
+
+  it('lets the instance go when the guest is removed', async () => {
+    const instance = await deleted({ vmState: 'deleted', host: 'node-1', requestId: 'req-1' })
+    expect(await remove.reconcile(instance)).toEqual({ kind: 'done' })
+    await expect(kube.instance()).rejects.toSatisfy(isNotFound)
+    expect(world.logs.at('INFO').join()).toContain('[req-1 - default]')
+  })
+
+  it('lets an instance go at once that no host ever had, and ends its record', async () => {
+    await remove.reconcile(await deleted({ vmState: 'error' }))
+    const instance = await world.refresh()
+    expect(await remove.reconcile(instance)).toEqual({ kind: 'done' })
+    await expect(kube.instance()).rejects.toSatisfy(isNotFound)
+    const record = await kube.action(recordName('delete', requestId(instance, 2)))
+    expect(record.status).toMatchObject({ result: 'Success' })
+    expect(world.sent).toEqual([])
+  })
+
+  it('does not take off the finalizers of others', async () => {
+    const created = await kube.putInstance({
+      finalizers: [FINALIZER, 'example.com/other'],
+      status: { vmState: 'deleted', requestId: 'req-1' },
+    })
+    await kube.client.delete(INSTANCE, created.metadata)
+    await remove.reconcile(await world.refresh())
+    const instance = await world.refresh()
+    expect(instance.metadata.finalizers).toEqual(['example.com/other'])
+    expect(await remove.reconcile(instance)).toEqual({ kind: 'done' })
+  })
+})
