@@ -1,0 +1,159 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { INSTANCE, type Instance } from '../../apis/v1alpha1/instance.ts'
+import { InstanceInvalidState, UnexpectedTaskStateError } from '../../common/errors.ts'
+import { requestIdOf } from '../../common/ids.ts'
+import { FINALIZER } from '../../compute/api.ts'
+import { ApiError } from '../../kube/api-error.ts'
+import { ApiWorld } from '../../testing/api-world.ts'
+import { EmbeddedKube } from '../../testing/embedded-kube.ts'
+import { until } from '../../testing/until.ts'
+import { InstanceController } from './controller.ts'
+import { Create } from './create.ts'
+import { Delete } from './delete.ts'
+import type { Duty } from './duty.ts'
+import { Power } from './power.ts'
+import { TaskWatch } from './task-watch.ts'
+
+let kube: EmbeddedKube
+let world: ApiWorld
+let controller: InstanceController
+
+beforeAll(async () => {
+  kube = await EmbeddedKube.start()
+  await Promise.all([kube.putFlavor(), kube.putImage()])
+})
+afterAll(() => kube?.close())
+beforeEach(async () => {
+  world = new ApiWorld(kube)
+  await world.start()
+})
+afterEach(async () => {
+  await controller.stop()
+  await world.close()
+})
+
+function start(makeDuties?: (duties: { readonly all: readonly Duty[] }) => readonly Duty[]): void {
+  const { api, sender, clock, logs, actions, cache } = world
+  const taskTimeoutMs = {
+    scheduling: 1e6,
+    spawning: 1e6,
+    'powering-off': 1e6,
+    'powering-on': 1e6,
+    deleting: 1e6,
+  }
+  const tasks = new TaskWatch(
+    { api, sender, clock, log: logs.log },
+    { redriveAfterMs: 30_000, taskTimeoutMs },
+  )
+  const all = [
+    new Create({ api, tasks }),
+    new Delete({ api, actions, tasks }),
+    tasks,
+    new Power({ api, tasks }),
+  ]
+  const duties = makeDuties?.({ all }) ?? all
+  controller = new InstanceController(
+    { instances: cache.informer, api, tasks, duties, clock, log: logs.log },
+    { concurrency: 4 },
+  )
+  controller.start()
+}
+
+async function sentWithin(count: number): Promise<string[]> {
+  await until(`${count} messages are sent`, () => world.sent.length >= count)
+  return world.sent
+}
+
+const idOf = (instance: Instance, generation: number): string =>
+  requestIdOf(instance.metadata.uid ?? '', generation)
+
+describe('the controller', () => {
+  it('sees an instance through its life: each change of its spec is one request, sent once', async () => {
+    start()
+    const instance = await kube.putInstance()
+    await world.refresh()
+    expect(await sentWithin(1)).toEqual([`build_instances web ${idOf(instance, 1)}`])
+
+    const active = {
+      vmState: 'active',
+      host: 'node-1',
+      requestId: idOf(instance, 1),
+      observedGeneration: 1,
+    } as const
+    world.cache.informer.observe(await kube.setStatus('web', active))
+    await kube.client.mergePatch(INSTANCE, instance.metadata, { spec: { powerState: 'Shutdown' } })
+    await world.refresh()
+    expect((await sentWithin(2)).slice(1)).toEqual([`stop_instance web ${idOf(instance, 2)}`])
+
+    const stopped = {
+      ...active,
+      vmState: 'stopped',
+      requestId: idOf(instance, 2),
+      observedGeneration: 2,
+    } as const
+    world.cache.informer.observe(await kube.setStatus('web', stopped))
+    await kube.client.mergePatch(INSTANCE, instance.metadata, { spec: { powerState: 'Running' } })
+    await world.refresh()
+    expect((await sentWithin(3)).slice(2)).toEqual([`start_instance web ${idOf(instance, 3)}`])
+
+    await kube.client.delete(INSTANCE, instance.metadata)
+    await world.refresh()
+    expect((await sentWithin(4)).slice(3)).toEqual([`terminate_instance web ${idOf(instance, 4)}`])
+    expect(world.logs.at('WARNING')).toEqual([])
+  })
+
+  it('takes up what was there before it began', async () => {
+    await kube.putInstance()
+    await world.refresh()
+    start()
+    expect(await sentWithin(1)).toHaveLength(1)
+  })
+
+  it('notes a change of spec that asks for nothing', async () => {
+    const instance = await kube.putInstance({
+      finalizers: [FINALIZER],
+      status: { vmState: 'active', host: 'node-1', observedGeneration: 1 },
+    })
+    start()
+    await kube.client.mergePatch(INSTANCE, instance.metadata, { spec: { metadata: { a: 'b' } } })
+    await world.refresh()
+    await until('it is noted', async () => (await kube.instance()).status.observedGeneration === 2)
+    expect((await kube.instance()).status.requestId).toBe(idOf(instance, 2))
+    expect(world.sent).toEqual([])
+  })
+
+  it.each([
+    { what: 'a conflict', error: new ApiError({ code: 409, reason: 'Conflict', message: 'x' }) },
+    {
+      what: 'an unexpected task',
+      error: new UnexpectedTaskStateError({ instance: 'i', expected: 'a', actual: 'b' }),
+    },
+    {
+      what: 'a state that does not allow it',
+      error: new InstanceInvalidState({ instance: 'i', method: 'stop', attr: 'vm_state', state: 'paused' }),
+    },
+  ])('waits quietly for the change that came first after $what', async ({ error }) => {
+    const failing: Duty = {
+      reconcile: async () => {
+        throw error
+      },
+    }
+    await kube.putInstance()
+    await world.refresh()
+    start(() => [failing])
+    await until('it lost the race', () => world.logs.at('DEBUG').some((line) => line.includes('Lost a race')))
+    await world.clock.advance(600_000)
+    expect(world.logs.at('WARNING')).toEqual([])
+    expect(world.logs.lines.filter((line) => line.includes('Lost a race'))).toHaveLength(1)
+  })
+
+  it('tries again what failed otherwise', async () => {
+    kube.server.faults.refuse({ verb: 'patch', resource: 'instances' }, 500, 1)
+    await kube.putInstance()
+    await world.refresh()
+    start()
+    await until('it failed', () => world.logs.at('WARNING').length === 1)
+    await world.clock.advance(10_000)
+    expect(await sentWithin(1)).toHaveLength(1)
+  })
+})
