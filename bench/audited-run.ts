@@ -7,7 +7,8 @@ import type { AuditedRun } from './result.ts'
 import { Services } from './services.ts'
 import { World } from './world.ts'
 
-const IDLE_SECONDS = 10
+/** As long as the slowest thing that an agent does of itself: a look at what its host has. */
+const IDLE_SECONDS = 60
 const SETTLE_MS = 3_000
 /** Not in step with anything: one at a time would hide writes that only races cause. */
 const CONCURRENCY = 8
@@ -30,10 +31,6 @@ export async function auditedRun(
   await sleep(SETTLE_MS)
   await audit.next()
 
-  say(`idle for ${IDLE_SECONDS} s`)
-  await sleep(IDLE_SECONDS * 1000)
-  const idle = await audit.next()
-
   say(`${options.audited} launches and ${options.audited} shut-offs`)
   const many = names('audited', options.audited)
   await pooled(many, CONCURRENCY, async (name) => load.launch(name))
@@ -42,6 +39,13 @@ export async function auditedRun(
   await pooled(many, CONCURRENCY, async (name) => load.shutOff(name))
   await sleep(SETTLE_MS)
   const stops = await audit.next()
+
+  say(`waiting ${IDLE_SECONDS} s for the last reports of hosts`)
+  await sleep(IDLE_SECONDS * 1000)
+  await audit.next()
+  say(`idle for ${IDLE_SECONDS} s`)
+  await sleep(IDLE_SECONDS * 1000)
+  const idle = await audit.next()
 
   await load.stop()
   await services.stop()

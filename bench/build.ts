@@ -19,3 +19,9 @@ export function build(options: { readonly isFresh: boolean }): void {
   if (!existsSync(MAIN)) throw new Error('there is no dist/main.js: leave --no-build out')
   writeFileSync(AGENTS, stripTypeScriptTypes(readFileSync(join(import.meta.dirname, 'agents.ts'), 'utf8')))
 }
+
+/** What Node.js is told by the first line of the command line's file, as it is when it is started by its name. */
+export function nodeFlags(): string[] {
+  const [firstLine = ''] = readFileSync(MAIN, 'utf8').split('\n', 1)
+  return firstLine.split(' ').filter((word) => word.startsWith('--'))
+}

@@ -12,7 +12,9 @@ export function docsOf(result: Result): string {
   const versions = Object.entries(machine.versions).map(
     ([name, version]) => `${name} ${version.replace(/^v/, '')}`,
   )
-  const loads = runs.map((run) => number(run.loadAverage, 1)).join(', ')
+  const others = runs
+    .map(({ launches, stops }) => number(Math.max(launches.othersCores, stops.othersCores), 2))
+    .join(', ')
   return `# Benchmark
 
 Written by \`npm run bench -- --save-docs\`; do not edit. Measured on ${result.date.slice(0, 10)}.
@@ -20,7 +22,7 @@ Written by \`npm run bench -- --save-docs\`; do not edit. Measured on ${result.d
 ## What was run
 
 One machine with ${machine.cores} cores and ${machine.memoryGb} GB of memory, for everything: ${versions.join(', ')}; etcd syncs every write to
-disk. The load average of the minute before each run was ${loads}: more than 0 is other work on the machine, which makes
+disk. Other work on the machine took ${others} of its cores in the ${runs.length > 1 ? 'runs' : 'run'}, which makes
 the figures worse.
 
 Kilonova runs from its built JavaScript: nova-api, nova-scheduler and nova-conductor are a process each, ${options.agents} compute agents
@@ -61,12 +63,12 @@ ${readsTable(result)}
 
 In ${audited.idleSeconds} s with nothing to do, ${options.agents + 1} agents and the three services sent the API server: ${idle(audited.idle)}. The leases are
 those of the two leaders, renewed every two seconds.
-Agents tell the scheduler by message that they are alive, which costs the API server nothing.
+Agents tell the scheduler by message that they are alive, which costs the API server nothing; each looks at its Node once a minute.
 
 ## Run it
 
     npm run setup                      # kube-apiserver, etcd and nats-server, once
-    npm run bench                      # about two minutes
+    npm run bench                      # about four minutes
     npm run bench -- --runs 5 --save-docs
     npm run bench -- --help
 

@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly audited: number
   /** How often everything is measured; medians are shown. */
   readonly runs: number
+  /** Wait for a quiet machine, and do runs again that others disturbed. */
+  readonly quiet: boolean
   readonly build: boolean
   readonly saveDocs: boolean
   /** A folder for CPU profiles of our services. */
@@ -30,6 +32,7 @@ Measures launches and shut-offs on a real kube-apiserver, etcd and nats-server (
   --single N        launched and shut off one at a time (50)
   --audited N       launched and shut off with audit logging, to tell whose writes they are (40)
   --runs N          measure so often and show medians (1)
+  --quiet           wait until others leave the machine alone; a disturbed run is done again
   --no-build        take dist/ as it is
   --save-docs       write docs/benchmark.md
   --profile DIR     CPU profiles of our services go there; the figures are then not to be quoted
@@ -48,6 +51,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
       single: number,
       audited: number,
       runs: number,
+      quiet: { type: 'boolean', default: false },
       build: { type: 'boolean', default: true },
       'save-docs': { type: 'boolean', default: false },
       profile: { type: 'string' },
@@ -63,6 +67,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     single: count('single', values.single, 50),
     audited: count('audited', values.audited, 40),
     runs: count('runs', values.runs, 1),
+    quiet: values.quiet,
     build: values.build,
     saveDocs: values['save-docs'],
     profile: values.profile,

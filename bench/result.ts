@@ -13,8 +13,10 @@ export interface Phase {
   readonly ourWrites: Counts
   readonly standInWrites: Counts
   readonly userWrites: Counts
-  /** CPU seconds by process, ours and the others'. */
+  /** CPU seconds by process, ours and those we work with. */
   readonly cpu: Counts
+  /** Cores that were busy meanwhile with nothing of this benchmark. */
+  readonly othersCores: number
 }
 
 /** One run of everything, without audit logging. */
@@ -28,8 +30,6 @@ export interface SpeedRun {
   readonly memoryLoaded: Readonly<Record<string, Memory>>
   /** Before our services ran, and after they were stopped. */
   readonly yardsticks: readonly Yardstick[]
-  /** How busy the machine was before, with others' work: the load average of the last minute. */
-  readonly loadAverage: number
 }
 
 /** The smaller run with audit logging: whose writes they are. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Part } from '../test/real/parts/part.ts'
-import { AGENTS, MAIN } from './build.ts'
+import { AGENTS, MAIN, nodeFlags } from './build.ts'
 import { cpuSeconds, type Memory, memoryOf } from './processes.ts'
 import type { Counts } from './statistics.ts'
 import type { UserName, World } from './world.ts'
@@ -78,7 +78,7 @@ export class Services {
     const part = new Part({
       name,
       program: process.execPath,
-      args: [...this.#profileArgs(name), ...how],
+      args: [...nodeFlags(), ...this.#profileArgs(name), ...how],
       logFile,
       isReady: () => Promise.resolve(startsIn(logFile) >= (isMany ? args.length : 1)),
       readyWithinMs: READY_WITHIN_MS,

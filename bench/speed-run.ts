@@ -1,4 +1,3 @@
-import { loadavg } from 'node:os'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,8 +6,9 @@ import { LoadGenerator, names, pooled } from './load.ts'
 import type { BenchOptions } from './options.ts'
 import { cpuSeconds } from './processes.ts'
 import type { Phase, SpeedRun } from './result.ts'
+import { busySeconds } from './quiet.ts'
 import { Services } from './services.ts'
-import { type Counts, minus, percentilesOf, since } from './statistics.ts'
+import { type Counts, minus, percentilesOf, since, total } from './statistics.ts'
 import { World } from './world.ts'
 import { type OwnWrites, writesInMetrics } from './writes.ts'
 import { measureYardstick, type Yardstick } from './yardstick.ts'
@@ -36,7 +36,6 @@ export async function speedRun(
   options: BenchOptions,
 ): Promise<SpeedRun> {
   const { say, own } = deps
-  const loadAverage = loadavg()[0] ?? 0
   say('starting kube-apiserver, etcd and nats-server')
   const world = await World.start({ nodes: options.agents + 1, isProfiled: options.profile !== undefined })
   const client = world.openClient('user')
@@ -95,7 +94,6 @@ export async function speedRun(
     memoryIdle,
     memoryLoaded,
     yardsticks: [before, after],
-    loadAverage,
   }
 }
 
@@ -104,6 +102,8 @@ interface Snapshot {
   readonly standIn: Counts
   readonly user: Counts
   readonly cpu: Counts
+  readonly busy: number
+  readonly atMs: number
 }
 
 async function phaseOf(
@@ -113,6 +113,7 @@ async function phaseOf(
   const before = await settled(stage)
   const { seconds, latencies } = await work()
   const after = await settled(stage)
+  const cpu = since(before.cpu, after.cpu)
   const userWrites = since(before.user, after.user)
   const standInWrites = since(before.standIn, after.standIn)
   return {
@@ -122,7 +123,8 @@ async function phaseOf(
     ourWrites: minus(minus(since(before.metrics, after.metrics), userWrites), standInWrites),
     standInWrites,
     userWrites,
-    cpu: since(before.cpu, after.cpu),
+    cpu,
+    othersCores: Math.max(0, (1000 * (after.busy - before.busy - total(cpu))) / (after.atMs - before.atMs)),
   }
 }
 
@@ -131,10 +133,10 @@ async function settled(stage: Stage): Promise<Snapshot> {
   for (let last = ''; ; ) {
     await sleep(SETTLE_MS)
     // The CPU first: to read the metrics costs the API server something.
-    const cpu = cpuOf(stage)
+    const taken = { cpu: cpuOf(stage), busy: busySeconds(), atMs: performance.now() }
     const metrics = writesInMetrics(await stage.world.plane.metrics())
     const text = JSON.stringify(metrics)
-    if (text === last) return { metrics, cpu, standIn: stage.guests.writes(), user: stage.own.counts }
+    if (text === last) return { ...taken, metrics, standIn: stage.guests.writes(), user: stage.own.counts }
     last = text
   }
 }
