@@ -1,10 +1,12 @@
 import { afterAll, describe } from 'vitest'
 import { describeBadInput } from '../scenarios/bad-input.ts'
 import { describeDeadPeers } from '../scenarios/dead-peers.ts'
+import { describeExamples } from '../scenarios/examples.ts'
 import { describeFailedBuilds } from '../scenarios/failed-builds.ts'
 import { describeGuests } from '../scenarios/guest.ts'
 import { describeHostsDown } from '../scenarios/hosts-down.ts'
 import { describeKills } from '../scenarios/kills.ts'
+import { describeKubectl } from '../scenarios/kubectl.ts'
 import { describeLifeCycle } from '../scenarios/life-cycle.ts'
 import { describeMessages } from '../scenarios/messages.ts'
 import { describeNoKubeVirt } from '../scenarios/no-kubevirt.ts'
@@ -22,6 +24,8 @@ describe.skipIf(setupNeeded() !== undefined)('on kube-apiserver, etcd and nats-s
   describeFailedBuilds(worlds.make)
   describeRaces(worlds.make)
   describeMessages(worlds.make)
+  describeKubectl(worlds.make)
+  describeExamples(worlds.make)
   describeNoKubeVirt(worlds.make)
 })
 

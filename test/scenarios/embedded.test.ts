@@ -1,7 +1,9 @@
 import { describe } from 'vitest'
 import { describeBadInput } from './bad-input.ts'
 import { makeEmbeddedWorld } from './embedded-world.ts'
+import { describeExamples } from './examples.ts'
 import { describeFailedBuilds } from './failed-builds.ts'
+import { describeKubectl } from './kubectl.ts'
 import { describeLifeCycle } from './life-cycle.ts'
 import { describeMessages } from './messages.ts'
 import { describeNoKubeVirt } from './no-kubevirt.ts'
@@ -13,5 +15,7 @@ describe('on the embedded cluster', () => {
   describeFailedBuilds(makeEmbeddedWorld)
   describeRaces(makeEmbeddedWorld)
   describeMessages(makeEmbeddedWorld)
+  describeKubectl(makeEmbeddedWorld)
+  describeExamples(makeEmbeddedWorld)
   describeNoKubeVirt(makeEmbeddedWorld)
 })
