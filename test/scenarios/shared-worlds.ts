@@ -20,6 +20,6 @@ export class SharedWorlds {
   /** Stops those that were made. */
   async stop(): Promise<void> {
     const made = await Promise.allSettled(this.#worlds.values())
-    await Promise.all(made.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)))
+    for (const one of made) if (one.status === 'fulfilled') await one.value.stop()
   }
 }
