@@ -9,7 +9,7 @@ import { docsOf } from './docs.ts'
 import { type BenchOptions, readOptions, USAGE } from './options.ts'
 import { QUIET_CORES, untilQuiet } from './quiet.ts'
 import { reportOf } from './report.ts'
-import type { Machine, Result, SpeedRun } from './result.ts'
+import { type Machine, othersCores, type Result, type SpeedRun } from './result.ts'
 import { speedRun } from './speed-run.ts'
 import { OwnWrites } from './writes.ts'
 
@@ -18,7 +18,7 @@ const RESULTS = join(CHECKOUT, '.kilonova/bench')
 const DOCS = join(CHECKOUT, 'docs/benchmark.md')
 
 const PATIENCE_MS = 300_000
-/** So often on average is a run done again because of others. */
+/** With `quiet`: so many runs at most for each that is asked for. */
 const TRIES = 3
 
 const startedMs = performance.now()
@@ -37,22 +37,28 @@ function machine(): Machine {
   }
 }
 
+/** As many as asked for; with `quiet`, the least disturbed of as many as it takes. */
+async function speedRuns(deps: Parameters<typeof speedRun>[0], options: BenchOptions): Promise<SpeedRun[]> {
+  const all: SpeedRun[] = []
+  const quiet = (): number => all.filter((run) => othersCores(run) < QUIET_CORES).length
+  const isEnough = (): boolean =>
+    options.quiet ? quiet() >= options.runs || all.length >= TRIES * options.runs : all.length >= options.runs
+  while (!isEnough()) {
+    if (options.quiet) await untilQuiet(say, PATIENCE_MS)
+    say(`run ${all.length + 1}`)
+    const run = await speedRun(deps, options)
+    say(`others took ${othersCores(run).toFixed(2)} cores meanwhile`)
+    all.push(run)
+  }
+  return all.toSorted((a, b) => othersCores(a) - othersCores(b)).slice(0, options.runs)
+}
+
 async function bench(options: BenchOptions): Promise<void> {
   const { launches, concurrency, agents, single } = options
   say('building')
   build({ isFresh: options.build })
   const deps = { say, own: new OwnWrites() }
-  const runs: SpeedRun[] = []
-  for (let tries = 0; runs.length < options.runs; tries++) {
-    if (options.quiet) await untilQuiet(say, PATIENCE_MS)
-    if (options.runs > 1) say(`run ${runs.length + 1} of ${options.runs}`)
-    const run = await speedRun(deps, options)
-    const others = Math.max(run.launches.othersCores, run.stops.othersCores)
-    say(`others took ${others.toFixed(2)} cores meanwhile`)
-    const isGoodEnough = !options.quiet || others < QUIET_CORES || tries >= TRIES * options.runs
-    if (isGoodEnough) runs.push(run)
-    else say('which is too much: once more')
-  }
+  const runs = await speedRuns(deps, options)
   const audited = await auditedRun(deps, options)
   const result: Result = {
     date: new Date().toISOString(),

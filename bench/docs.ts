@@ -1,7 +1,7 @@
 import type { Doings } from './audit.ts'
 import { LAUNCH_PURPOSES, purposeOf, STOP_PURPOSES } from './purposes.ts'
 import { isHostReport, tablesOf } from './report.ts'
-import type { Result } from './result.ts'
+import { othersCores, type Result } from './result.ts'
 import { type Counts, filterCounts, sum, total } from './statistics.ts'
 import { number, type Table, tableText } from './table.ts'
 import { isEvent } from './writes.ts'
@@ -12,9 +12,7 @@ export function docsOf(result: Result): string {
   const versions = Object.entries(machine.versions).map(
     ([name, version]) => `${name} ${version.replace(/^v/, '')}`,
   )
-  const others = runs
-    .map(({ launches, stops }) => number(Math.max(launches.othersCores, stops.othersCores), 2))
-    .join(', ')
+  const others = runs.map((run) => number(othersCores(run), 2)).join(', ')
   return `# Benchmark
 
 Written by \`npm run bench -- --save-docs\`; do not edit. Measured on ${result.date.slice(0, 10)}.
@@ -69,7 +67,7 @@ Agents tell the scheduler by message that they are alive, which costs the API se
 
     npm run setup                      # kube-apiserver, etcd and nats-server, once
     npm run bench                      # about four minutes
-    npm run bench -- --runs 5 --save-docs
+    npm run bench -- --quiet --runs 5 --save-docs
     npm run bench -- --help
 
 It needs Linux (it reads /proc), some 3 GB of memory, and a machine with nothing else to do. All it starts listens on

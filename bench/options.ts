@@ -12,7 +12,7 @@ export interface BenchOptions {
   readonly audited: number
   /** How often everything is measured; medians are shown. */
   readonly runs: number
-  /** Wait for a quiet machine, and do runs again that others disturbed. */
+  /** Wait for a quiet machine, and take the least disturbed of up to three times as many runs. */
   readonly quiet: boolean
   readonly build: boolean
   readonly saveDocs: boolean
@@ -32,7 +32,7 @@ Measures launches and shut-offs on a real kube-apiserver, etcd and nats-server (
   --single N        launched and shut off one at a time (50)
   --audited N       launched and shut off with audit logging, to tell whose writes they are (40)
   --runs N          measure so often and show medians (1)
-  --quiet           wait until others leave the machine alone; a disturbed run is done again
+  --quiet           wait until others leave the machine alone, and take the least disturbed runs
   --no-build        take dist/ as it is
   --save-docs       write docs/benchmark.md
   --profile DIR     CPU profiles of our services go there; the figures are then not to be quoted

@@ -32,6 +32,11 @@ export interface SpeedRun {
   readonly yardsticks: readonly Yardstick[]
 }
 
+/** The cores that others' work took in the more disturbed of the two phases. */
+export function othersCores({ launches, stops }: SpeedRun): number {
+  return Math.max(launches.othersCores, stops.othersCores)
+}
+
 /** The smaller run with audit logging: whose writes they are. */
 export interface AuditedRun {
   readonly count: number
