@@ -115,7 +115,9 @@ describe('ResourceFilter', () => {
       name: 'names all that is short',
       host: { used: { vcpus: 4, memoryMb: 4096, diskGb: 40 } },
       flavor: { vcpus: 1, memoryMb: 512, diskGb: 1 },
-      want: reject('without room: VCPU 1 asked, 0 free; MEMORY_MB 512 asked, 0 free; DISK_GB 1 asked, 0 free'),
+      want: reject(
+        'without room: VCPU 1 asked, 0 free; MEMORY_MB 512 asked, 0 free; DISK_GB 1 asked, 0 free',
+      ),
     },
     {
       name: 'passes a flavor without a disk on a host without room for one',
