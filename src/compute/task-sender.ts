@@ -34,7 +34,11 @@ export class TaskSender {
       case 'spawning': {
         // Also for an instance that has its host: the scheduler sends it there with what the host can take.
         const request = await this.#requests.resolve(instance)
-        return this.#scheduler.buildInstances(ctx, { request, progress: NO_PROGRESS })
+        return this.#scheduler.buildInstances(ctx, {
+          request,
+          progress: NO_PROGRESS,
+          seenVersion: instance.metadata.resourceVersion,
+        })
       }
       case 'powering-off':
         return host ? this.#compute.stopInstance(ctx, host, ref) : undefined

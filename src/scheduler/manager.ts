@@ -14,6 +14,7 @@ import { InstanceLocks } from '../compute/instance-locks.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'
+import { compareResourceVersions } from '../kube/resource-version.ts'
 import { type ActionProgress, type Placement, StepRecorder } from '../objects/action-progress.ts'
 import type { ActionStore } from '../objects/action-store.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
@@ -69,10 +70,10 @@ export class SchedulerManager {
     await this.#locks.run(args.request.instance.uid, () => this.#build(ctx, args))
   }
 
-  async #build(ctx: RequestContext, { request, progress }: BuildInstancesArgs): Promise<void> {
+  async #build(ctx: RequestContext, { request, progress, seenVersion }: BuildInstancesArgs): Promise<void> {
     const log = this.#log.with(ctx, request.instance.uid)
     try {
-      const instance = await this.#read(request)
+      const instance = await this.#read(request, seenVersion)
       const { host, attempt = 0 } = instance.status
       if (host) {
         log.info('Instance is bound already; sending it to its host again', { host, attempt })
@@ -94,13 +95,16 @@ export class SchedulerManager {
 
   /**
    * From the cache where that shows it waiting for a host. A message can be faster than the watch: the instance
-   * may not be there yet, or still have the host that has just given it back.
+   * may not be there yet, be older than its sender saw it, or still have the host that has just given it back.
    */
-  async #read(request: BuildRequest): Promise<Instance> {
+  async #read(request: BuildRequest, seenVersion: string | undefined): Promise<Instance> {
     const { namespace, name, uid } = request.instance
     const cached = this.#deps.cache.store.get(`${namespace}/${name}`)
     const isWaiting = cached?.status.taskState === 'scheduling' && cached.status.host === undefined
-    return isWaiting && cached.metadata.uid === uid ? cached : this.#deps.instances.get(request.instance)
+    const isCurrent = compareResourceVersions(cached?.metadata.resourceVersion, seenVersion) >= 0
+    return cached?.metadata.uid === uid && isWaiting && isCurrent
+      ? cached
+      : this.#deps.instances.get(request.instance)
   }
 
   // oxlint-disable-next-line max-params -- one build: who asks, the instance, what to build, what was done

@@ -12,7 +12,12 @@ export const SCHEDULER_TOPIC = 'scheduler'
 export const buildInstances = defineMethod({
   name: 'build_instances',
   version: '1.0',
-  args: z.object({ request: buildRequest, progress: actionProgress }),
+  args: z.object({
+    request: buildRequest,
+    progress: actionProgress,
+    /** The resource version the sender saw: a cache that is behind it is not to be decided on. */
+    seenVersion: z.string().optional(),
+  }),
 })
 export type BuildInstancesArgs = z.infer<typeof buildInstances.args>
 
