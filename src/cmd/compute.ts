@@ -95,7 +95,7 @@ export function buildCompute(
         quietly('follow a change of power state', manager.handleLifecycleEvent(event))
       })
       await server.start()
-      await reporter.start()
+      await reporter.start(stopping.signal)
       isUp = true
       quietly('compare power states', manager.syncPowerStates(ownContext()))
       syncTimer = clock.every(settings.syncPowerStateInterval, () => {

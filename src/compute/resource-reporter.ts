@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../common/clock.ts'
 import { serviceContext } from '../common/context.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf, NovaError } from '../common/errors.ts'
 import { type IdGenerator, newRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
@@ -11,6 +11,7 @@ import type { ResourceTracker } from './resource-tracker.ts'
 
 /** The zone of a host that names none. Nova: default_availability_zone. */
 const DEFAULT_ZONE = 'nova'
+const FIRST_LOOK_RETRY_MS = 1_000
 
 export interface ReporterOptions {
   readonly host: string
@@ -60,9 +61,9 @@ export class ResourceReporter {
     this.#options = options
   }
 
-  /** Reports once, then again and again. */
-  async start(): Promise<void> {
-    await this.#look()
+  /** Reports once, then again and again. Waits for a hypervisor that cannot be asked yet, until `signal` aborts. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.#firstLook(signal)
     await this.#report()
     await this.#heartbeat()
     this.#timers.push(
@@ -78,6 +79,21 @@ export class ResourceReporter {
 
   stop(): void {
     for (const timer of this.#timers) timer.cancel()
+  }
+
+  async #firstLook(signal: AbortSignal | undefined): Promise<void> {
+    for (let said = false; ; said = true) {
+      try {
+        await this.#look()
+        return
+      } catch (error) {
+        if (!(error instanceof NovaError) || error.outcome !== 'retry') throw error
+        if (!said) {
+          this.#log.warn('Waiting for the hypervisor to say what the host has', { reason: messageOf(error) })
+        }
+        await this.#clock.sleep(FIRST_LOOK_RETRY_MS, signal)
+      }
+    }
   }
 
   async #look(): Promise<void> {
