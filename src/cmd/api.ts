@@ -9,6 +9,7 @@ import { Create } from '../controllers/instance/create.ts'
 import { Delete } from '../controllers/instance/delete.ts'
 import { Power } from '../controllers/instance/power.ts'
 import { TaskWatch } from '../controllers/instance/task-watch.ts'
+import { ActionClosing } from '../controllers/instance-action/closing.ts'
 import { ActionExpiry } from '../controllers/instance-action/expiry.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
 import { Informer } from '../kube/informer.ts'
@@ -61,10 +62,15 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       { client, actions, clock, log },
       { keepFinishedMs: settings.keepFinishedActions },
     )
+    const closing = new ActionClosing(
+      { actions, instances, store: actionStore, clock, log },
+      { graceMs: settings.redriveAfter },
+    )
     controller.start()
     expiry.start()
+    closing.start()
     await untilAborted(signal)
-    await Promise.all([controller.stop(), expiry.stop()])
+    await Promise.all([controller.stop(), expiry.stop(), closing.stop()])
   }
 
   const leadership = new Leadership(deps, {
