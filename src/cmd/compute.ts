@@ -15,15 +15,9 @@ import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver } from '../virt/driver.ts'
-import { type Service, type ServiceDeps, VERSION } from './service.ts'
+import { MAX_DELIVERIES, type Service, type ServiceDeps, VERSION } from './service.ts'
 
 const CONDUCTOR_RETRY = { retryDelayMs: 200, maxRetryDelayMs: 10_000 }
-
-/**
- * A message that may pass is tried for about a quarter of an hour (1, 2, 4, … 30 s between tries) before it is
- * given up: long enough for an API server or a KubeVirt that is being upgraded.
- */
-const MAX_DELIVERIES = 32
 
 /** nova-compute: the agent of one host. It uses the Kubernetes API for its hypervisor alone. */
 export function buildCompute(

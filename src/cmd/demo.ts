@@ -37,7 +37,9 @@ export async function runDemo(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
   const conf = readOptions(DEV_OPTIONS, argv, env)
-  const cluster = new DevCluster({ clock: new SystemClock() }, clusterOptions(conf))
+  // The walks are read from the lines as people read them.
+  const options = clusterOptions({ ...conf, logFormat: 'text' })
+  const cluster = new DevCluster({ clock: new SystemClock() }, options)
   const startedAt = performance.now()
   say(`Starting a cluster of ${conf.nodes} simulated nodes …`)
   try {

@@ -18,7 +18,7 @@ import { WEIGHERS } from '../scheduler/weighers/registry.ts'
 import { ServiceMonitor } from '../servicegroup/monitor.ts'
 import { untilAborted } from './api.ts'
 import { Leadership } from './leadership.ts'
-import type { Service, ServiceDeps } from './service.ts'
+import { MAX_DELIVERIES, type Service, type ServiceDeps } from './service.ts'
 
 /** How often at most the monitor looks for agents that fell silent. */
 const CHECK_INTERVAL_MS = 5_000
@@ -70,6 +70,7 @@ export function buildScheduler(
       version: SCHEDULER_RPC_VERSION,
       fanouts: false,
       maxConcurrent: settings.schedulerConcurrency,
+      maxDeliveries: MAX_DELIVERIES,
     })
     serveScheduler(server, manager)
     monitor.start()

@@ -30,5 +30,11 @@ export interface Service {
   readonly checks: readonly Check[]
 }
 
+/**
+ * A message that may pass is tried for about a quarter of an hour (1, 2, 4, … 30 s between tries) before it is
+ * given up: long enough for an API server or a KubeVirt that is being upgraded.
+ */
+export const MAX_DELIVERIES = 32
+
 /** The version services tell each other. */
 export const VERSION = '0.1.0'

@@ -165,7 +165,7 @@ async function expectGivenBack(instance: Instance, details: string): Promise<voi
 }
 
 /** The build is over for good, and the instance has no host. */
-async function expectError(fault: object): Promise<void> {
+async function expectError(fault: object, host?: string): Promise<void> {
   const { status } = await kube.instance()
   expect(status).toMatchObject({
     vmState: 'error',
@@ -173,7 +173,7 @@ async function expectError(fault: object): Promise<void> {
     fault: { host: 'node-1', requestId: REQUEST, ...fault },
   })
   expect(status).not.toHaveProperty('taskState')
-  expect(status).not.toHaveProperty('host')
+  expect(status.host).toBe(host)
   expect(world.sentBack).toEqual([])
   expect(await createAction()).toMatchObject({ result: 'Error', message: status.fault?.message })
 }
@@ -235,15 +235,19 @@ describe('a build that fails', () => {
     expect(world.hypervisor.hasForeign({ namespace: 'default', name: 'web' })).toBe(true)
   })
 
-  it('and cannot be cleaned up ends in error: another host could make a second guest', async () => {
+  it('and cannot be cleaned up ends in error and keeps its host, whose delete removes what is left', async () => {
     const instance = await bound()
     agent.driver.failNext('spawn', deployFailure())
     agent.driver.failNext('destroy', new Error('the disk is stuck'))
     await build(instance)
-    await expectError({
-      reason: 'BuildAbortException',
-      message: `Build of instance ${instance.metadata.uid} aborted: could not clean up on node-1: the disk is stuck`,
-    })
+    await expectError(
+      {
+        reason: 'BuildAbortException',
+        message: `Build of instance ${instance.metadata.uid} aborted: could not clean up on node-1: the disk is stuck`,
+      },
+      'node-1',
+    )
+    expect(agent.tracker.holds(instance.metadata.uid ?? '')).toBe(true)
   })
 
   it.each([

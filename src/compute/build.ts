@@ -103,9 +103,9 @@ export class InstanceBuilder {
     if (error instanceof NovaError && error.outcome === 'retry') throw error
     log.warn('Failed to build the instance', { reason: messageOf(error), attempt: args.attempt })
     try {
-      const aborted = await this.#cleanUpOrSayWhyNot(ctx, args)
-      const cause = aborted ?? error
-      if (isFinal(cause)) await this.#abort(ctx, args, cause, known)
+      const leftover = await this.#cleanUpOrSayWhyNot(ctx, args)
+      if (leftover) await this.#abort(ctx, args, { error: leftover, keepsHost: true }, known)
+      else if (isFinal(error)) await this.#abort(ctx, args, { error, keepsHost: false }, known)
       else await this.#reschedule(ctx, args, known)
     } catch (later) {
       if (!isPreempted(later)) throw later
@@ -131,11 +131,15 @@ export class InstanceBuilder {
     await this.#deps.scheduler.buildInstances(ctx, { request, progress })
   }
 
-  /** No host can build it. Nova: BuildAbortException; the host is taken off the instance. */
+  /**
+   * No host can build it. Nova: BuildAbortException; the host is taken off the instance. Unlike Nova, a host that
+   * may still have something of it keeps it, claim and all: whoever deletes the instance has that removed there.
+   */
+  // oxlint-disable-next-line max-params -- what failed, and what was known of it
   async #abort(
     ctx: RequestContext,
     { request }: BuildAndRunArgs,
-    error: unknown,
+    { error, keepsHost }: { readonly error: unknown; readonly keepsHost: boolean },
     { claim, progress }: { readonly claim: ExpectedState; readonly progress: ActionProgress },
   ): Promise<void> {
     await this.#deps.operations.fail(ctx, request.instance, {
@@ -144,9 +148,8 @@ export class InstanceBuilder {
       update: {
         vmState: 'error',
         taskState: null,
-        host: null,
-        availabilityZone: null,
         powerState: 'NOSTATE',
+        ...(!keepsHost && { host: null, availabilityZone: null }),
       },
       expected: { ...claim, taskState: ['scheduling', 'spawning'] },
       progress,

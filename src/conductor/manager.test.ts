@@ -146,6 +146,16 @@ describe('reading', () => {
     })
   })
 
+  it('gives no request, with its user data, to the agent of another host', async () => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+    await expect(asAgentOf('node-2').buildRequestGet(ctx, refOfInstance(instance))).rejects.toThrow(Forbidden)
+  })
+
+  it('lists to an agent the instances of its own host, whatever host it asks for', async () => {
+    await kube.putInstance({ name: 'here', status: SPAWNING })
+    expect(await asAgentOf('node-2').instanceGetByHost(ctx, 'node-1')).toEqual([])
+  })
+
   it('says that the API server is in trouble, so that the agent waits', async () => {
     kube.server.faults.refuse({ resource: 'instances' }, 500)
     await expect(conductor.instanceGetByHost(ctx, 'node-1')).rejects.toThrow(KubernetesUnavailable)
@@ -334,6 +344,16 @@ describe('a guest that shut itself down', () => {
     const instance = await kube.putInstance({ status })
     await conductor.powerStateChanged(ctx, report(instance))
     expect(await kube.instance()).toEqual(instance)
+  })
+
+  it('lifts the fault of a stop that failed, so that it is begun again', async () => {
+    const fault = { code: 500, message: 'refused', requestId: REQUEST, created: NOW }
+    const status = { vmState: 'active', host: 'node-1', fault } as const
+    const instance = await kube.putInstance({ spec: { powerState: 'Shutdown' }, status })
+
+    await conductor.powerStateChanged(ctx, report(instance))
+
+    expect((await kube.instance()).status).not.toHaveProperty('fault')
   })
 
   it('is no concern of the agent of another host', async () => {

@@ -53,13 +53,20 @@ export class ConductorManager {
     return toView(await this.#deps.instances.get(ref))
   }
 
+  /** The instances bound to a host. */
   async instanceGetByHost(host: string): Promise<InstanceView[]> {
     const instances = await this.#deps.instances.listByHost(host)
     return instances.map(toView)
   }
 
-  async buildRequestGet(ref: InstanceRef): Promise<BuildRequest> {
-    return this.#deps.requests.resolve(await this.#deps.instances.get(ref))
+  /**
+   * What is to be built, user data and all: for the host that the instance is bound to, and nobody else.
+   * @throws Forbidden, and what resolving may throw
+   */
+  async buildRequestGet(host: string, ref: InstanceRef): Promise<BuildRequest> {
+    const instance = await this.#deps.instances.get(ref)
+    checkIsOn(host, instance)
+    return this.#deps.requests.resolve(instance)
   }
 
   /**
@@ -109,10 +116,17 @@ export class ConductorManager {
   async powerStateChanged(ctx: RequestContext, host: string, ref: InstanceRef): Promise<void> {
     const instance = await this.#deps.instances.get(ref)
     const { status, spec, metadata } = instance
-    if (status.host !== host) {
-      throw new Forbidden({ reason: `instance ${ref.uid} is on ${status.host ?? 'no host'}, not on ${host}` })
+    checkIsOn(host, instance)
+    if (status.vmState !== 'active' || status.taskState) return
+    if (spec.powerState === 'Shutdown') {
+      // A stop that failed is not begun again while its fault stands; the guest went off by itself after all.
+      await this.#deps.instances.save(
+        instance,
+        { fault: null },
+        { vmState: ['active'], taskState: [null], host },
+      )
+      return
     }
-    if (status.vmState !== 'active' || status.taskState || spec.powerState === 'Shutdown') return
     try {
       await this.#deps.client.mergePatch(
         INSTANCE,
@@ -160,4 +174,12 @@ export class ConductorManager {
       if (!isAlreadyExists(error)) throw error
     }
   }
+}
+
+/** An agent has a say in the instances of its own host alone. */
+function checkIsOn(host: string, { status, metadata }: Instance): void {
+  if (status.host === host) return
+  throw new Forbidden({
+    reason: `instance ${metadata.uid} is on ${status.host ?? 'no host'}, not on ${host}`,
+  })
 }

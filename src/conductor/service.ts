@@ -16,11 +16,11 @@ import {
 export function serveConductor(server: RpcServer, manager: ConductorManager): void {
   server
     .handle(instanceGet, async (_ctx, { instance }) => whileAvailable(() => manager.instanceGet(instance)))
-    .handle(instanceGetByHost, async (_ctx, { host }) =>
-      whileAvailable(() => manager.instanceGetByHost(host)),
+    .handle(instanceGetByHost, async (_ctx, _args, { sender }) =>
+      whileAvailable(() => manager.instanceGetByHost(hostOfSender(sender))),
     )
-    .handle(buildRequestGet, async (_ctx, { instance }) =>
-      whileAvailable(() => manager.buildRequestGet(instance)),
+    .handle(buildRequestGet, async (_ctx, { instance }, { sender }) =>
+      whileAvailable(() => manager.buildRequestGet(hostOfSender(sender), instance)),
     )
     .handle(instanceUpdateMethod, async (ctx: RequestContext, args, { sender }) => {
       return whileAvailable(() => manager.instanceUpdate(ctx, hostOfSender(sender), args))

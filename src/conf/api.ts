@@ -1,9 +1,9 @@
 import { SERVICE_OPTIONS } from './common.ts'
-import { type Values, seconds, text, wholeNumber } from './options.ts'
+import { count, seconds, text, type Values } from './options.ts'
 
 /** What the API service itself is told. */
 export const API_SETTINGS = {
-  apiConcurrency: wholeNumber('instances that are worked on at once', 32),
+  apiConcurrency: count('instances that are worked on at once', 32),
   redriveAfter: seconds('after how long without progress a message is sent again', 30),
   schedulingTimeout: seconds('how long an instance may wait for a host', 300),
   spawningTimeout: seconds('how long a build on one host may take', 1800),

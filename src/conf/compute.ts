@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { SERVICE_OPTIONS } from './common.ts'
-import { type Values, oneOf, seconds, text, wholeNumber } from './options.ts'
+import { count, oneOf, seconds, text, type Values, wholeNumber } from './options.ts'
 
 /** What a compute agent itself is told. Names and defaults are Nova's. */
 export const COMPUTE_SETTINGS = {
@@ -8,7 +8,7 @@ export const COMPUTE_SETTINGS = {
   computeDriver: oneOf('the hypervisor', ['kubevirt', 'fake'], 'kubevirt'),
   shutdownTimeout: seconds('how long a guest gets to shut itself down, where its image does not say', 60),
   maxConcurrentBuilds: wholeNumber('builds at once', 10),
-  computeConcurrency: wholeNumber('messages that are worked on at once', 64),
+  computeConcurrency: count('messages that are worked on at once', 64),
   reportInterval: seconds('between heartbeats', 10),
   updateResourcesInterval: seconds('between looks at what the host has', 60),
   syncPowerStateInterval: seconds('between comparisons of every guest with its instance', 600),

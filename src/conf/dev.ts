@@ -1,12 +1,12 @@
 import { LOG_OPTIONS } from './common.ts'
-import { type Values, optionalText, seconds, text, wholeNumber } from './options.ts'
+import { count, optionalText, seconds, text, type Values, wholeNumber } from './options.ts'
 
 /** What `kilonova dev` and `kilonova demo` take. */
 export const DEV_OPTIONS = {
   logFormat: LOG_OPTIONS.logFormat,
   logLevel: LOG_OPTIONS.logLevel,
   logLevels: LOG_OPTIONS.logLevels,
-  nodes: wholeNumber('simulated nodes', 3),
+  nodes: count('simulated nodes', 3),
   messaging: text('the message broker: memory://, or a NATS server', 'memory://', 'URL'),
   kubeconfig: optionalText('use this API server instead of the embedded one', 'FILE'),
   folder: text('where the kubeconfig and the logs go', '.kilonova', 'DIR'),

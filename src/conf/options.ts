@@ -39,6 +39,16 @@ export function wholeNumber(help: string, fallback: number, value = 'N'): Option
   return { help, value, fallback, parse: (given) => amount(given, /^\d+$/, 'whole number') }
 }
 
+/** A whole number that cannot be 0. */
+export function count(help: string, fallback: number): Option<number> {
+  return {
+    help,
+    value: 'N',
+    fallback,
+    parse: (given) => amount(given, /^0*[1-9]\d*$/, 'whole number above 0'),
+  }
+}
+
 /** A number of seconds, kept in milliseconds. */
 export function seconds(help: string, fallbackSeconds: number): Option<number> {
   return {

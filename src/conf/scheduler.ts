@@ -1,7 +1,17 @@
 import { DEFAULT_FILTERS, FILTERS } from '../scheduler/filters/registry.ts'
 import { WEIGHERS } from '../scheduler/weighers/registry.ts'
 import { SERVICE_OPTIONS } from './common.ts'
-import { type Option, UsageError, type Values, decimal, list, seconds, text, wholeNumber } from './options.ts'
+import {
+  count,
+  decimal,
+  list,
+  type Option,
+  seconds,
+  text,
+  UsageError,
+  type Values,
+  wholeNumber,
+} from './options.ts'
 
 function filters(help: string): Option<readonly string[]> {
   const names = list(help, DEFAULT_FILTERS)
@@ -67,7 +77,7 @@ export const SCHEDULER_SETTINGS = {
   reservedHostMemoryMb: wholeNumber('MiB of memory kept for the host', 512),
   reservedHostDiskMb: wholeNumber('MiB of disk kept for the host', 0),
   serviceDownTime: seconds('after how long without a heartbeat an agent is down', 60),
-  schedulerConcurrency: wholeNumber('builds that are worked on at once', 32),
+  schedulerConcurrency: count('builds that are worked on at once', 32),
   leaseDuration: seconds('how long the other replicas wait for a leader that fell silent', 15),
   leaseNamespace: text('namespace of the leader election lease', 'default'),
 }

@@ -207,6 +207,28 @@ describe('an instance without a host', () => {
     expect((await kube.instance()).status.host).toBe('node-1')
   })
 
+  it('is read anew where the cache is older than its sender saw it, and bound by one write', async () => {
+    putNodes({ 'node-1': 4 })
+    const stale = await accept()
+    const seen = await kube.client.mergePatch(INSTANCE, stale.metadata, {
+      metadata: { labels: { seen: 'by-its-sender' } },
+    })
+    let writes = 0
+    kube.server.faults.refuse(({ verb, resource }) => {
+      if (verb === 'patch' && resource === 'instances') writes += 1
+      return false
+    }, 500)
+
+    await manager.buildInstances(ctx, {
+      request: requestFor(seen),
+      progress: NO_PROGRESS,
+      seenVersion: seen.metadata.resourceVersion,
+    })
+
+    expect((await kube.instance()).status.host).toBe('node-1')
+    expect(writes).toBe(1)
+  })
+
   it('says each step once at INFO, under its request', async () => {
     putNodes({ 'node-1': 4, 'node-2': 2 })
     const instance = await accept()
