@@ -1,9 +1,8 @@
-import type { Clock } from '../common/clock.ts'
-import type { RequestContext } from '../common/context.ts'
-import { InstanceNotFound, messageOf } from '../common/errors.ts'
+import { type Clock, toTimestamp } from '../common/clock.ts'
+import { type RequestContext, serviceContext } from '../common/context.ts'
+import { messageOf } from '../common/errors.ts'
+import { InstanceLocks } from '../common/instance-locks.ts'
 import { type IdGenerator, newRequestId } from '../common/ids.ts'
-import { serviceContext } from '../common/context.ts'
-import { toTimestamp } from '../common/clock.ts'
 import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'
@@ -11,10 +10,9 @@ import type { InstanceRef } from '../objects/build-request.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver, LifecycleEvent } from '../virt/driver.ts'
 import { InstanceBuilder } from './build.ts'
-import { Concurrency } from './concurrency.ts'
-import { InstanceLocks } from './instance-locks.ts'
+import { Concurrency } from '../common/concurrency.ts'
+import { GuestAudit } from './guest-audit.ts'
 import { GivenUp, InstanceOperations } from './instance-operations.ts'
-import { decidePowerSync } from './power-sync.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 import type { BuildAndRunArgs } from './rpcapi.ts'
 
@@ -44,6 +42,7 @@ export class ComputeManager {
   readonly #locks = new InstanceLocks()
   readonly #operations: InstanceOperations
   readonly #builder: InstanceBuilder
+  readonly #audit: GuestAudit
   readonly #buildSlots: Concurrency
   readonly #interrupts = new Map<string, AbortController>()
 
@@ -54,6 +53,7 @@ export class ComputeManager {
     this.#options = options
     this.#operations = new InstanceOperations({ ...deps, log }, options)
     this.#builder = new InstanceBuilder({ ...deps, operations: this.#operations, log }, options)
+    this.#audit = new GuestAudit({ ...deps, locks: this.#locks, log }, options)
     this.#buildSlots = new Concurrency(options.maxConcurrentBuilds)
   }
 
@@ -133,27 +133,20 @@ export class ComputeManager {
     })
     // Not awaited: a guest that is slow to shut down does not keep the agent from its other work.
     for (const instance of instances) void this.#resume(instance)
-    await this.#reapUnknownGuests(ctx)
+    await this.#audit.reapUnknown(ctx)
   }
 
   /** Compares every guest with its instance. nova.compute.manager `_sync_power_states`. */
   async syncPowerStates(ctx: RequestContext): Promise<void> {
-    const instances = await this.#deps.conductor.instanceGetByHost(ctx, this.#options.host)
-    for (const { ref, taskState } of instances) {
-      // Whatever is in flight sets the state when it ends: not to be waited for.
-      if (taskState) continue
-      await this.#evenIfOneFails(ctx, ref, 'Could not compare a guest with its instance', () =>
-        this.#locks.run(ref.uid, () => this.#syncPowerState(ctx, ref)),
-      )
-    }
-    await this.#reapUnknownGuests(ctx)
+    await this.#audit.compareAll(ctx)
+    await this.#audit.reapUnknown(ctx)
   }
 
   /** A guest changed its power by itself, or at our own bidding: then the state is right already. */
   async handleLifecycleEvent(event: LifecycleEvent): Promise<void> {
     const ctx = serviceContext(newRequestId(this.#deps.ids))
     const { namespace, name, uid } = event
-    await this.#locks.run(uid, () => this.#syncPowerState(ctx, { namespace, name, uid }))
+    await this.#audit.compare(ctx, { namespace, name, uid })
   }
 
   /** Runs work on an instance that a delete may interrupt. */
@@ -202,86 +195,6 @@ export class ComputeManager {
         return this.terminateInstance(ctx, ref)
       case undefined:
         return
-    }
-  }
-
-  async #syncPowerState(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    const instance = await this.#find(ctx, ref)
-    if (!instance || instance.host !== this.#options.host) return
-    const { powerState } = await this.#deps.driver.getInfo(ref)
-    const decision = decidePowerSync(instance.vmState, instance.taskState, powerState)
-    const log = this.#log.with(ctx, ref.uid)
-    switch (decision.act) {
-      case 'nothing':
-        return
-      case 'warn':
-        return log.warn('Power state is not as it should be', {
-          reason: decision.reason,
-          power_state: powerState,
-        })
-      case 'stop':
-        log.info('Guest is off although its instance is active; asking for it to be stopped', {
-          power_state: powerState,
-        })
-        return this.#deps.conductor.powerStateChanged(ctx, { instance: ref, powerState })
-      case 'force-off':
-        log.warn('Guest runs although its instance is stopped; forcing it off', { power_state: powerState })
-        return this.#deps.driver.powerOff(ctx, ref, { timeoutMs: 0 })
-    }
-  }
-
-  /** Removes guests whose instance is gone. Nova: `_cleanup_running_deleted_instances`, action reap. */
-  async #reapUnknownGuests(ctx: RequestContext): Promise<void> {
-    for (const { namespace, name, uid } of await this.#deps.driver.listInstances()) {
-      const ref = { namespace, name, uid }
-      await this.#evenIfOneFails(
-        ctx,
-        ref,
-        'Could not remove a guest whose instance is not on this host',
-        () => this.#reapIfUnknown(ctx, ref),
-      )
-    }
-  }
-
-  async #reapIfUnknown(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    // First without the lock: who has it may be waiting for a guest to shut down.
-    if (!(await this.#isUnknown(ctx, ref))) return
-    await this.#locks.run(ref.uid, async () => {
-      if (!(await this.#isUnknown(ctx, ref))) return
-      this.#log
-        .with(ctx, ref.uid)
-        .warn('Removing a guest whose instance is not on this host', { guest: ref.name })
-      await this.#deps.driver.destroy(ctx, ref)
-      this.#deps.tracker.release(ref.uid)
-    })
-  }
-
-  async #isUnknown(ctx: RequestContext, ref: InstanceRef): Promise<boolean> {
-    const instance = await this.#find(ctx, ref)
-    return !instance || (instance.host !== undefined && instance.host !== this.#options.host)
-  }
-
-  /** One guest that does not answer keeps the agent neither from the others nor from coming up. */
-  // oxlint-disable-next-line max-params -- whose it is, what was tried, and how
-  async #evenIfOneFails(
-    ctx: RequestContext,
-    ref: InstanceRef,
-    failure: string,
-    work: () => Promise<void>,
-  ): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      this.#log.with(ctx, ref.uid).warn(failure, { guest: ref.name, reason: messageOf(error) })
-    }
-  }
-
-  async #find(ctx: RequestContext, ref: InstanceRef): Promise<InstanceView | undefined> {
-    try {
-      return await this.#deps.conductor.instanceGet(ctx, ref)
-    } catch (error) {
-      if (error instanceof InstanceNotFound) return undefined
-      throw error
     }
   }
 

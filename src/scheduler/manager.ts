@@ -9,8 +9,8 @@ import {
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
 } from '../common/errors.ts'
+import { InstanceLocks } from '../common/instance-locks.ts'
 import type { Logger } from '../common/log.ts'
-import { InstanceLocks } from '../compute/instance-locks.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'

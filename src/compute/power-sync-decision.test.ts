@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { PowerState, TaskState, VmState } from '../apis/v1alpha1/states.ts'
-import { decidePowerSync } from './power-sync.ts'
+import { decidePowerSync } from './power-sync-decision.ts'
 
 const POWERS: readonly PowerState[] = ['RUNNING', 'PAUSED', 'SUSPENDED', 'SHUTDOWN', 'CRASHED', 'NOSTATE']
 

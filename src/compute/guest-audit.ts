@@ -1,0 +1,135 @@
+import type { RequestContext } from '../common/context.ts'
+import { InstanceNotFound, messageOf } from '../common/errors.ts'
+import type { InstanceLocks } from '../common/instance-locks.ts'
+import type { Logger } from '../common/log.ts'
+import type { ConductorApi } from '../conductor/api.ts'
+import type { InstanceView } from '../conductor/rpcapi.ts'
+import type { InstanceRef } from '../objects/build-request.ts'
+import type { ComputeDriver } from '../virt/driver.ts'
+import { decidePowerSync } from './power-sync-decision.ts'
+import type { ResourceTracker } from './resource-tracker.ts'
+
+interface GuestAuditDeps {
+  readonly driver: ComputeDriver
+  readonly conductor: ConductorApi
+  readonly tracker: ResourceTracker
+  /** The agent's own: a guest is not looked at while something is being done to it. */
+  readonly locks: InstanceLocks
+  readonly log: Logger
+}
+
+/** Compares what runs on the host with what should: power states, and guests that no instance knows. */
+export class GuestAudit {
+  readonly #driver: ComputeDriver
+  readonly #conductor: ConductorApi
+  readonly #tracker: ResourceTracker
+  readonly #locks: InstanceLocks
+  readonly #log: Logger
+  readonly #host: string
+
+  constructor(deps: GuestAuditDeps, options: { readonly host: string }) {
+    this.#driver = deps.driver
+    this.#conductor = deps.conductor
+    this.#tracker = deps.tracker
+    this.#locks = deps.locks
+    this.#log = deps.log
+    this.#host = options.host
+  }
+
+  /** Compares the power of every guest with its instance. */
+  async compareAll(ctx: RequestContext): Promise<void> {
+    const instances = await this.#conductor.instanceGetByHost(ctx, this.#host)
+    for (const { ref, taskState } of instances) {
+      // Whatever is in flight sets the state when it ends: not to be waited for.
+      if (taskState) continue
+      await this.#evenIfOneFails(ctx, ref, 'Could not compare a guest with its instance', () =>
+        this.compare(ctx, ref),
+      )
+    }
+  }
+
+  /** Compares one guest's power with its instance. nova.compute.manager `_sync_instance_power_state`. */
+  async compare(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    await this.#locks.run(ref.uid, () => this.#compareNow(ctx, ref))
+  }
+
+  async #compareNow(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    const instance = await this.#find(ctx, ref)
+    if (!instance || instance.host !== this.#host) return
+    const { powerState } = await this.#driver.getInfo(ref)
+    const decision = decidePowerSync(instance.vmState, instance.taskState, powerState)
+    const log = this.#log.with(ctx, ref.uid)
+    switch (decision.act) {
+      case 'nothing':
+        return
+      case 'warn':
+        return log.warn('Power state is not as it should be', {
+          reason: decision.reason,
+          power_state: powerState,
+        })
+      case 'stop':
+        log.info('Guest is off although its instance is active; asking for it to be stopped', {
+          power_state: powerState,
+        })
+        return this.#conductor.powerStateChanged(ctx, { instance: ref, powerState })
+      case 'force-off':
+        log.warn('Guest runs although its instance is stopped; forcing it off', { power_state: powerState })
+        return this.#driver.powerOff(ctx, ref, { timeoutMs: 0 })
+    }
+  }
+
+  /** Removes guests whose instance is gone. Nova: `_cleanup_running_deleted_instances`, action reap. */
+  async reapUnknown(ctx: RequestContext): Promise<void> {
+    for (const { namespace, name, uid } of await this.#driver.listInstances()) {
+      const ref = { namespace, name, uid }
+      await this.#evenIfOneFails(
+        ctx,
+        ref,
+        'Could not remove a guest whose instance is not on this host',
+        () => this.#reapIfUnknown(ctx, ref),
+      )
+    }
+  }
+
+  async #reapIfUnknown(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    // First without the lock: who has it may be waiting for a guest to shut down.
+    if (!(await this.#isUnknown(ctx, ref))) return
+    await this.#locks.run(ref.uid, async () => {
+      if (!(await this.#isUnknown(ctx, ref))) return
+      this.#log
+        .with(ctx, ref.uid)
+        .warn('Removing a guest whose instance is not on this host', { guest: ref.name })
+      await this.#driver.destroy(ctx, ref)
+      this.#tracker.release(ref.uid)
+    })
+  }
+
+  async #isUnknown(ctx: RequestContext, ref: InstanceRef): Promise<boolean> {
+    const instance = await this.#find(ctx, ref)
+    return !instance || (instance.host !== undefined && instance.host !== this.#host)
+  }
+
+  /** One guest that does not answer keeps the agent neither from the others nor from coming up. */
+  // oxlint-disable-next-line max-params -- whose it is, what was tried, and how
+  async #evenIfOneFails(
+    ctx: RequestContext,
+    ref: InstanceRef,
+    failure: string,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#log.with(ctx, ref.uid).warn(failure, { guest: ref.name, reason: messageOf(error) })
+    }
+  }
+
+  async #find(ctx: RequestContext, ref: InstanceRef): Promise<InstanceView | undefined> {
+    try {
+      return await this.#conductor.instanceGet(ctx, ref)
+    } catch (error) {
+      if (error instanceof InstanceNotFound) return undefined
+      throw error
+    }
+  }
+}
