@@ -171,6 +171,26 @@ describe('an update', () => {
     expected: { vmState: [...expected.vmState], taskState: [...expected.taskState], attempt: 1 },
   })
 
+  it('that is asked for again, because its answer was lost, is done already, and its record is made up for', async () => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+    await actions.begin(ctx, refOfInstance(instance), 'create')
+    const launchedAt = NOW
+    const note = { action: 'create', progress: { events: [] }, end: { result: 'Success' } } as const
+    const asked = {
+      ...args(instance),
+      update: { ...update, launchedAt },
+      note: { ...note, progress: { events: [] } },
+    }
+    kube.server.faults.refuse({ resource: 'instanceactions' }, 503, 1)
+    await expect(conductor.instanceUpdate(ctx, asked)).rejects.toThrow(KubernetesUnavailable)
+
+    expect(await conductor.instanceUpdate(ctx, asked)).toMatchObject({ vmState: 'active' })
+
+    expect((await kube.actions())[0]?.status).toMatchObject({ result: 'Success' })
+    const another = { ...asked, update: { ...update, launchedAt: '2026-01-01T00:00:01.000Z' } }
+    await expect(conductor.instanceUpdate(ctx, another)).rejects.toThrow(UnexpectedTaskStateError)
+  })
+
   it('of the host’s agent is made, and said', async () => {
     const instance = await kube.putInstance({ status: SPAWNING })
 

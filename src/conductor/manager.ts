@@ -3,7 +3,7 @@ import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import type { ActionName } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { Forbidden } from '../common/errors.ts'
+import { Forbidden, UnexpectedDeletingTaskStateError, UnexpectedTaskStateError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -13,6 +13,7 @@ import type { ActionStore } from '../objects/action-store.ts'
 import { type BuildRequest, type InstanceRef, refOfInstance } from '../objects/build-request.ts'
 import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
+import { isCarriedOut } from './carried-out.ts'
 import { checkComputeMaySet } from './compute-rights.ts'
 import { toView } from './instance-view.ts'
 import type { ActionNote, ComputeNodeReport, InstanceUpdateArgs, InstanceView } from './rpcapi.ts'
@@ -75,13 +76,7 @@ export class ConductorManager {
    */
   async instanceUpdate(ctx: RequestContext, host: string, args: InstanceUpdateArgs): Promise<InstanceView> {
     checkComputeMaySet(host, args.update)
-    const instance = await this.#deps.instances.get(args.instance)
-    const givesBack = args.update.host === null
-    const saved = await this.#deps.instances.save(
-      instance,
-      { ...args.update, ...(givesBack && { triedHosts: [...(instance.status.triedHosts ?? []), host] }) },
-      { ...args.expected, host },
-    )
+    const saved = await this.#saveOnce(ctx, host, args)
     this.#log.with(ctx, args.instance.uid).info('Saved instance', {
       host,
       vm_state: saved.status.vmState,
@@ -90,6 +85,27 @@ export class ConductorManager {
     })
     if (args.note) await this.#note(ctx, saved, host, args.note)
     return toView(saved)
+  }
+
+  /**
+   * An agent that missed our answer asks again. Then what it asks for is there already, by its own request, and
+   * only the record may be missing.
+   */
+  async #saveOnce(ctx: RequestContext, host: string, args: InstanceUpdateArgs): Promise<Instance> {
+    const { update, expected } = args
+    const instance = await this.#deps.instances.get(args.instance)
+    const triedHosts = [...(instance.status.triedHosts ?? []), host]
+    const change = { ...update, ...(update.host === null && { triedHosts }) }
+    try {
+      return await this.#deps.instances.save(instance, change, { ...expected, host })
+    } catch (error) {
+      const isOther =
+        error instanceof UnexpectedTaskStateError || error instanceof UnexpectedDeletingTaskStateError
+      if (!isOther || !args.note) throw error
+      const current = await this.#deps.instances.get(args.instance)
+      if (current.status.requestId !== ctx.requestId || !isCarriedOut(current, host, args)) throw error
+      return current
+    }
   }
 
   async #note(ctx: RequestContext, instance: Instance, host: string, note: ActionNote): Promise<void> {
