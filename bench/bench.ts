@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { cpus, getPriority, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { lookUp } from '../hack/setup/find.ts'
 import { TOOLS } from '../hack/setup/tools.ts'
@@ -32,6 +32,7 @@ function machine(): Machine {
   const versions = parts.map((name) => [name, lookUp(TOOLS[name], process.env).found?.version ?? 'missing'])
   return {
     cores: cpus().length,
+    nice: getPriority(),
     memoryGb: Math.round(totalmem() / 1e9),
     versions: { ...Object.fromEntries(versions), node: process.version },
   }
@@ -54,7 +55,7 @@ async function speedRuns(deps: Parameters<typeof speedRun>[0], options: BenchOpt
 }
 
 async function bench(options: BenchOptions): Promise<void> {
-  const { launches, concurrency, agents, single } = options
+  const { launches, concurrency, agents, single, quiet } = options
   say('building')
   build({ isFresh: options.build })
   const deps = { say, own: new OwnWrites() }
@@ -63,7 +64,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const result: Result = {
     date: new Date().toISOString(),
     machine: machine(),
-    options: { launches, concurrency, agents, single },
+    options: { launches, concurrency, agents, single, quiet },
     runs,
     audited,
   }

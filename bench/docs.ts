@@ -20,8 +20,8 @@ Written by \`npm run bench -- --save-docs\`; do not edit. Measured on ${result.d
 ## What was run
 
 One machine with ${machine.cores} cores and ${machine.memoryGb} GB of memory, for everything: ${versions.join(', ')}; etcd syncs every write to
-disk. Other work on the machine took ${others} of its cores in the ${runs.length > 1 ? 'runs' : 'run'}, which makes
-the figures worse.
+disk. Other work on the machine took ${others} of its cores during what is shown here, which makes the figures
+worse.${options.quiet ? ' Of several tries, those are shown in which others took least.' : ''}${machine.nice < 0 ? ` All of the benchmark ran with a nice value of ${machine.nice}, before others.` : ''}
 
 Kilonova runs from its built JavaScript: nova-api, nova-scheduler and nova-conductor are a process each, ${options.agents} compute agents
 share a process, with connections of their own each, and one more agent has a process of its own. Logging is at its default. KubeVirt is replaced by a stand-in in a process that is

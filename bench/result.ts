@@ -49,6 +49,8 @@ export interface AuditedRun {
 export interface Machine {
   readonly cores: number
   readonly memoryGb: number
+  /** The nice value of the benchmark and all it started. */
+  readonly nice: number
   readonly versions: Readonly<Record<string, string>>
 }
 
@@ -60,6 +62,7 @@ export interface Result {
     readonly concurrency: number
     readonly agents: number
     readonly single: number
+    readonly quiet: boolean
   }
   readonly runs: readonly SpeedRun[]
   readonly audited: AuditedRun
