@@ -1,19 +1,23 @@
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { InstanceUpdateArgs } from './rpcapi.ts'
 
-/** Whether an instance is as this update of its host's agent would have left it. */
-export function isCarriedOut({ status }: Instance, host: string, args: InstanceUpdateArgs): boolean {
+/** Whether this very update of a host's agent was made before: it is asked for again when its answer was lost. */
+export function isCarriedOut(
+  { status }: Instance,
+  args: InstanceUpdateArgs,
+  by: { readonly host: string; readonly requestId: string },
+): boolean {
   const { update, expected } = args
-  const isThere = update.host !== null && status.host === host
-  const isGivenBack = update.host === null && !status.host && (status.triedHosts ?? []).includes(host)
+  // The moment of a launch is that of one try alone, whatever was done to the instance since.
+  if (update.launchedAt !== undefined) return status.launchedAt === update.launchedAt
+  const isThere = update.host !== null && status.host === by.host
+  const isGivenBack = update.host === null && !status.host && (status.triedHosts ?? []).includes(by.host)
   return (
     (isThere || isGivenBack) &&
+    status.requestId === by.requestId &&
     isSame(update.vmState, status.vmState) &&
     isSame(update.taskState, status.taskState) &&
-    isSame(expected.attempt, status.attempt) &&
-    // The very moment: only the same try of the same operation has it.
-    isSame(update.launchedAt, status.launchedAt) &&
-    isSame(update.terminatedAt, status.terminatedAt)
+    isSame(expected.attempt, status.attempt)
   )
 }
 

@@ -103,7 +103,7 @@ export class ConductorManager {
         error instanceof UnexpectedTaskStateError || error instanceof UnexpectedDeletingTaskStateError
       if (!isOther || !args.note) throw error
       const current = await this.#deps.instances.get(args.instance)
-      if (current.status.requestId !== ctx.requestId || !isCarriedOut(current, host, args)) throw error
+      if (!isCarriedOut(current, args, { host, requestId: ctx.requestId })) throw error
       return current
     }
   }
