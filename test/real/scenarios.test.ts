@@ -1,5 +1,6 @@
 import { afterAll, describe } from 'vitest'
 import { describeBadInput } from '../scenarios/bad-input.ts'
+import { describeChaos } from '../scenarios/chaos.ts'
 import { describeDeadPeers } from '../scenarios/dead-peers.ts'
 import { describeExamples } from '../scenarios/examples.ts'
 import { describeFailedBuilds } from '../scenarios/failed-builds.ts'
@@ -37,4 +38,5 @@ describe.skipIf(setupNeeded() !== undefined)('on kube-apiserver, etcd and nats-s
   describeDeadPeers(worlds.make)
   describeKills(worlds.make)
   describeHostsDown(worlds.make)
+  describeChaos(worlds.make)
 })

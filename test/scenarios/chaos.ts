@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { leave } from './audit.ts'
 import { Bookings } from './bookings.ts'
 import { makeProject, type Project } from './instances.ts'
+import { randomFrom } from './random.ts'
 import { BREAKABLE, type MakeWorld, type World } from './world.ts'
 
 const ROUNDS = 12
@@ -66,15 +67,4 @@ export function describeChaos(makeWorld: MakeWorld): void {
       for (const { metadata } of await project.all()) expect(bookings.vmsOf(metadata.uid)).toBe(1)
     })
   })
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32): what fails can be done again. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

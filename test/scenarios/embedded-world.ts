@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SystemClock } from '../../src/common/clock.ts'
 import { loggerTo } from '../../src/common/log.ts'
+import type { ApiServer } from '../../src/dev/apiserver/server.ts'
 import { DevCluster } from '../../src/dev/cluster.ts'
 import { kubevirtCrds } from '../../src/dev/crds.ts'
 import { InstanceFollower } from '../../src/dev/instance-follower.ts'
@@ -16,8 +17,11 @@ const silent = loggerTo(() => undefined, { format: 'text', level: 'error' })
 /** In one process an answer that is late will not come. */
 const QUICKER = { KILONOVA_LEASE_DURATION: '1', KILONOVA_RPC_RESPONSE_TIMEOUT: '0.5' }
 
-/** The embedded cluster, in a folder of its own. */
-export async function makeEmbeddedWorld(options: WorldOptions = {}): Promise<World> {
+/** The embedded cluster, in a folder of its own. `spoil` may break its API server once all is up. */
+export async function makeEmbeddedWorld(
+  options: WorldOptions = {},
+  spoil: (apiServer: ApiServer) => void = () => undefined,
+): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'kilonova-'))
   const env: Readonly<Record<string, string>> = { ...QUICK, ...QUICKER, ...options.env }
   const cluster = new DevCluster(
@@ -36,6 +40,7 @@ export async function makeEmbeddedWorld(options: WorldOptions = {}): Promise<Wor
   await cluster.start()
   const { apiServer, broker, client, services, standIn } = cluster
   if (!apiServer) throw new Error('the embedded world has an embedded API server')
+  spoil(apiServer)
   const follower = new InstanceFollower({ client })
   follower.start()
   return {
