@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SystemClock } from '../../src/common/clock.ts'
@@ -65,7 +65,10 @@ export async function makeEmbeddedWorld(
       start: (name) => services.start(name),
       stop: (name) => services.stop(name),
       kill: (name) => services.kill(name),
-      log: (name) => readFileSync(services.logFile(name), 'utf8'),
+      log: (name) => {
+        const file = services.logFile(name)
+        return existsSync(file) ? readFileSync(file, 'utf8') : ''
+      },
     },
     namespace: () => makeNamespace(client),
     stop: async () => {

@@ -171,7 +171,7 @@ export function describeKills(makeWorld: MakeWorld): void {
         await world.services.kill(service)
 
         await project.launch('second')
-        expect(world.services.log(second)).toContain('Became the leader')
+        await eventually('it leads', () => world.services.log(second).includes('Became the leader'))
         await world.services.start(service)
         await world.services.stop(second)
         await project.launch('third')

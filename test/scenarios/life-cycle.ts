@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requestIdOf } from '../../src/common/ids.ts'
 import { leave } from './audit.ts'
+import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
 import type { MakeWorld, World } from './world.ts'
 
@@ -35,7 +36,10 @@ export function describeLifeCycle(makeWorld: MakeWorld): void {
 
       expect(status.requestId).toBe(requestId)
       for (const name of ['nova-api', 'nova-scheduler', 'nova-conductor', `nova-compute-${status.host}`]) {
-        expect(infoLines(world.services.log(name), requestId), name).not.toEqual([])
+        await eventually(
+          `${name} has told of it`,
+          () => infoLines(world.services.log(name), requestId).length > 0,
+        )
       }
     })
 

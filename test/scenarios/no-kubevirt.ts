@@ -30,7 +30,9 @@ export function describeNoKubeVirt(makeWorld: MakeWorld): void {
 
       expect(lines().filter((line) => line.includes(missing))).toHaveLength(1)
       expect(lines().find((line) => line.includes(missing))).toContain(' WARNING nova.virt.kubevirt.driver ')
-      expect(lines().some((line) => line.includes('KubeVirt can be used now'))).toBe(true)
+      await eventually('it says that it goes on', () =>
+        lines().some((line) => line.includes('KubeVirt can be used now')),
+      )
       const project = await makeProject(world)
       await Promise.all(['a', 'b', 'c'].map((name) => project.launch(name)))
     })
