@@ -1,3 +1,5 @@
+import { FLAVOR } from '../apis/v1alpha1/flavor.ts'
+import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { INSTANCE } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { ComputeApi } from '../compute/api.ts'
@@ -26,12 +28,18 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
   const { client, clock, log, transport } = deps
   const instances = new Informer({ client, clock, log }, { type: INSTANCE })
   const actions = new Informer({ client, clock, log }, { type: INSTANCE_ACTION })
+  const flavors = new Informer({ client, clock, log }, { type: FLAVOR })
+  const images = new Informer({ client, clock, log }, { type: IMAGE })
+  const informers = [instances, actions, flavors, images]
   const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') }, { sender: 'nova-api' })
   const events = new EventRecorder(deps, { component: 'nova-api', instance: settings.identity })
   const instanceStore = new InstanceStore({ client, clock, observe: (one) => instances.observe(one) })
   const actionStore = new ActionStore(deps)
   const sender = new TaskSender({
-    requests: new BuildRequestResolver({ client }),
+    requests: new BuildRequestResolver({
+      client,
+      known: { flavor: (name) => flavors.store.get(name), image: (name) => images.store.get(name) },
+    }),
     scheduler: new SchedulerRpcApi({ rpc }),
     compute: new ComputeRpcApi({ rpc }),
   })
@@ -83,14 +91,13 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
   return {
     name: 'nova-api',
     checks: [
-      { name: 'kubernetes', isReady: () => instances.isHealthy() && actions.isHealthy() },
+      { name: 'kubernetes', isReady: () => informers.every((one) => one.isHealthy()) },
       { name: 'messaging', isReady: () => transport.status === 'connected' },
     ],
     start: async () => {
-      instances.start()
-      actions.start()
+      for (const informer of informers) informer.start()
       await transport.connect(stopping.signal)
-      await Promise.all([instances.synced(stopping.signal), actions.synced(stopping.signal)])
+      await Promise.all(informers.map((one) => one.synced(stopping.signal)))
       leadership.start(lead)
       log.named('nova.service').info('Started nova-api')
     },
@@ -98,7 +105,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       stopping.abort(new Error('nova-api was stopped'))
       await leadership.stop()
       await events.flush()
-      await Promise.all([instances.stop(), actions.stop()])
+      await Promise.all(informers.map((one) => one.stop()))
     },
   }
 }

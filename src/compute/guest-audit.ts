@@ -53,6 +53,22 @@ export class GuestAudit {
     await this.#locks.run(ref.uid, () => this.#compareNow(ctx, ref))
   }
 
+  /**
+   * Looks at a guest whose power changed. Most changes are this agent's own doing: those it knows to be right
+   * without asking.
+   */
+  async follow(ctx: RequestContext, ref: InstanceRef): Promise<void> {
+    await this.#locks.run(ref.uid, async () => {
+      const saved = this.#conductor.lastSaved(ref.uid)
+      const { powerState } = await this.#driver.getInfo(ref)
+      const isRight =
+        saved &&
+        saved.taskState === undefined &&
+        decidePowerSync(saved.vmState, undefined, powerState).act === 'nothing'
+      if (!isRight) await this.#compareNow(ctx, ref)
+    })
+  }
+
   async #compareNow(ctx: RequestContext, ref: InstanceRef): Promise<void> {
     const instance = await this.#find(ctx, ref)
     if (!instance || instance.host !== this.#host) return

@@ -413,6 +413,23 @@ describe('the comparison of guests with their instances', () => {
     expect((await kube.instance()).spec.powerState).toBe('Shutdown')
   })
 
+  it('asks nobody about a change of its own doing, and about the next one it does', async () => {
+    const instance = await begin('stop')
+    await run('stop', instance)
+    let reads = 0
+    kube.server.faults.refuse(({ verb, resource }) => {
+      if (verb === 'get' && resource === 'instances') reads += 1
+      return false
+    }, 500)
+
+    await agent.manager.handleLifecycleEvent({ ...refOfInstance(instance), powerState: 'SHUTDOWN' })
+    expect(reads).toBe(0)
+
+    putGuest(instance, 'RUNNING')
+    await agent.manager.handleLifecycleEvent({ ...refOfInstance(instance), powerState: 'RUNNING' })
+    expect(guest()?.powerState).toBe('SHUTDOWN')
+  })
+
   it('waits for an operation in flight, and then finds all as it should be', async () => {
     const instance = await begin('stop')
     agent.driver.delay('powerOff', 5000)

@@ -142,11 +142,11 @@ export class ComputeManager {
     await this.#audit.reapUnknown(ctx)
   }
 
-  /** A guest changed its power by itself, or at our own bidding: then the state is right already. */
+  /** A guest changed its power, by itself or at our own bidding. */
   async handleLifecycleEvent(event: LifecycleEvent): Promise<void> {
     const ctx = serviceContext(newRequestId(this.#deps.ids))
     const { namespace, name, uid } = event
-    await this.#audit.compare(ctx, { namespace, name, uid })
+    await this.#audit.follow(ctx, { namespace, name, uid })
   }
 
   /** Runs work on an instance that a delete may interrupt. */

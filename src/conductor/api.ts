@@ -30,6 +30,7 @@ export class ConductorApi {
   readonly #log: Logger
   readonly #signal: AbortSignal
   readonly #options: ConductorApiOptions
+  readonly #saved = new Map<string, InstanceView>()
   #away = false
 
   constructor(
@@ -57,8 +58,17 @@ export class ConductorApi {
     return this.#patiently(ctx, () => this.#rpc.instanceGetByHost(ctx, host))
   }
 
+  /** The instance as this agent wrote it last, without asking anybody; nothing of one that it never wrote. */
+  lastSaved(uid: string): InstanceView | undefined {
+    return this.#saved.get(uid)
+  }
+
   async instanceUpdate(ctx: RequestContext, args: InstanceUpdateArgs): Promise<InstanceView> {
-    return this.#patiently(ctx, () => this.#rpc.instanceUpdate(ctx, args))
+    const saved = await this.#patiently(ctx, () => this.#rpc.instanceUpdate(ctx, args))
+    const { uid } = saved.ref
+    if (saved.vmState === 'deleted' || saved.host === undefined) this.#saved.delete(uid)
+    else this.#saved.set(uid, saved)
+    return saved
   }
 
   async buildRequestGet(

@@ -1,5 +1,5 @@
-import { FLAVOR } from '../apis/v1alpha1/flavor.ts'
-import { IMAGE } from '../apis/v1alpha1/image.ts'
+import { FLAVOR, type Flavor } from '../apis/v1alpha1/flavor.ts'
+import { IMAGE, type Image } from '../apis/v1alpha1/image.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { FlavorNotFound, ImageNotFound } from '../common/errors.ts'
 import { isNotFound } from '../kube/api-error.ts'
@@ -7,12 +7,23 @@ import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject, ResourceType } from '../kube/resource.ts'
 import { type BuildRequest, type FlavorSize, checkFlavorFitsImage, toBuildRequest } from './build-request.ts'
 
+/** What is known without asking the API server: flavors and images hardly change. */
+export interface Catalogue {
+  readonly flavor: (name: string) => Flavor | undefined
+  readonly image: (name: string) => Image | undefined
+}
+
+const NOTHING_KNOWN: Catalogue = { flavor: () => undefined, image: () => undefined }
+
 /** Turns an instance and the names in it into a request that can travel. */
 export class BuildRequestResolver {
   readonly #client: KubeClient
+  readonly #known: Catalogue
 
-  constructor(deps: { readonly client: KubeClient }) {
+  /** @param deps.known is asked first; what it does not know is read, as it may be new. */
+  constructor(deps: { readonly client: KubeClient; readonly known?: Catalogue }) {
     this.#client = deps.client
+    this.#known = deps.known ?? NOTHING_KNOWN
   }
 
   /**
@@ -25,16 +36,21 @@ export class BuildRequestResolver {
     const { spec, status } = instance
     const [flavor, image] = await Promise.all([
       status.flavor ?? this.#flavor(spec.flavor),
-      this.#find(IMAGE, spec.image, () => new ImageNotFound({ image: spec.image })),
+      this.#image(spec.image),
     ])
     checkFlavorFitsImage(flavor, image)
     return toBuildRequest(instance, flavor, image)
   }
 
   async #flavor(name: string): Promise<FlavorSize> {
-    const flavor = await this.#find(FLAVOR, name, () => new FlavorNotFound({ flavor: name }))
+    const flavor =
+      this.#known.flavor(name) ?? (await this.#find(FLAVOR, name, () => new FlavorNotFound({ flavor: name })))
     const { vcpus, memoryMb, diskGb } = flavor.spec
     return { name, vcpus, memoryMb, diskGb }
+  }
+
+  async #image(name: string): Promise<Image> {
+    return this.#known.image(name) ?? this.#find(IMAGE, name, () => new ImageNotFound({ image: name }))
   }
 
   async #find<T extends KubeObject>(type: ResourceType<T>, name: string, missing: () => Error): Promise<T> {
