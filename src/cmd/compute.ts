@@ -1,6 +1,6 @@
 import type { Timer } from '../common/clock.ts'
 import { serviceContext } from '../common/context.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf, ServiceStopping } from '../common/errors.ts'
 import { newRequestId } from '../common/ids.ts'
 import { ComputeManager } from '../compute/manager.ts'
 import { ResourceReporter } from '../compute/resource-reporter.ts'
@@ -103,7 +103,7 @@ export function buildCompute(
       syncTimer?.cancel()
       unsubscribe?.()
       // What waits for the conductor is let go first, so that its message is handed back and not waited for.
-      stopping.abort(new Error('nova-compute was stopped'))
+      stopping.abort(new ServiceStopping({ service: `nova-compute on ${host}` }))
       await server.stop()
       await driver.stop()
     },

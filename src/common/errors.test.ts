@@ -29,6 +29,7 @@ const {
   UnexpectedDeletingTaskStateError,
   TaskTimedOut,
   KubernetesUnavailable,
+  ServiceStopping,
   Forbidden,
 } = errors
 
@@ -158,6 +159,12 @@ const CASES: readonly Case[] = [
   {
     error: new KubernetesUnavailable({ reason: 'connection refused' }),
     message: 'The Kubernetes API could not be used: connection refused',
+    outcome: 'retry',
+    code: 503,
+  },
+  {
+    error: new ServiceStopping({ service: 'nova-compute on node-1' }),
+    message: 'nova-compute on node-1 was stopped before it had finished',
     outcome: 'retry',
     code: 503,
   },

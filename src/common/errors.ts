@@ -280,6 +280,16 @@ export class KubernetesUnavailable extends NovaError<{ reason: string }> {
   }
 }
 
+/** The service is told to stop, and leaves what it has not finished to its successor. */
+export class ServiceStopping extends NovaError<{ service: string }> {
+  readonly outcome = 'retry'
+  readonly code = 503
+
+  constructor(details: ServiceStopping['details'], options?: ErrorOptions) {
+    super(`${details.service} was stopped before it had finished`, details, options)
+  }
+}
+
 /** A caller may not do this. Nova: Forbidden. */
 export class Forbidden extends NovaError<{ reason: string }> {
   readonly outcome = 'terminal'

@@ -5,6 +5,7 @@ import {
   InstanceDeployFailure,
   InstanceNotFound,
   KubernetesUnavailable,
+  ServiceStopping,
 } from '../common/errors.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext, makeRequest } from '../testing/builders.ts'
@@ -334,6 +335,25 @@ describe('a build that is overtaken', () => {
 })
 
 describe('a message that comes late or twice', () => {
+  it.each([new ServiceStopping({ service: 'nova-compute' }), new Error('something else')])(
+    'leaves the guest of a build that is done alone when the agent is stopped over it: $name',
+    async (reason) => {
+      const instance = await bound()
+      await build(instance)
+      const stopping = new AbortController()
+      const again = world.agent({ signal: stopping.signal })
+      kube.server.faults.refuse({ resource: 'instances' }, 503)
+
+      const late = again.manager.buildAndRunInstance(ctx, makeMessage(instance))
+      const ended = expect(late).rejects.toThrow(reason.message)
+      await until('it waits for the conductor', () => world.logs.at('WARNING').length > 0)
+      stopping.abort(reason)
+      await ended
+
+      expect(guest()).toBeDefined()
+    },
+  )
+
   it('after the build succeeded leaves guest and instance as they are', async () => {
     const instance = await bound()
     await build(instance)

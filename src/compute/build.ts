@@ -103,6 +103,11 @@ export class InstanceBuilder {
     if (error instanceof NovaError && error.outcome === 'retry') throw error
     log.warn('Failed to build the instance', { reason: messageOf(error), attempt: args.attempt })
     try {
+      // What is removed below must be what this build made, and never the guest of one that was done before.
+      if (!(await this.#isStillBuilding(ctx, args))) {
+        await this.#leaveToOthers(ctx, args)
+        return
+      }
       const leftover = await this.#cleanUpOrSayWhyNot(ctx, args)
       if (leftover) await this.#abort(ctx, args, { error: leftover, keepsHost: true }, known)
       else if (isFinal(error)) await this.#abort(ctx, args, { error, keepsHost: false }, known)
@@ -167,6 +172,13 @@ export class InstanceBuilder {
     if (isHere && !wasGivenUp) return
     await this.#deps.driver.destroy(ctx, args.request.instance)
     if (!isHere) this.#deps.tracker.release(args.request.instance.uid)
+  }
+
+  async #isStillBuilding(ctx: RequestContext, args: BuildAndRunArgs): Promise<boolean> {
+    const instance = await this.#find(ctx, args)
+    return (
+      instance?.vmState === 'building' && instance.host === this.#host && instance.attempt === args.attempt
+    )
   }
 
   async #find(ctx: RequestContext, { request }: BuildAndRunArgs): Promise<InstanceView | undefined> {

@@ -94,8 +94,9 @@ export class ComputeWorld {
   }
 
   /** An agent; a second one of the same host is that agent after a restart. */
-  agent(options: Partial<ComputeOptions> = {}): Agent {
+  agent(options: Partial<ComputeOptions> & { readonly signal?: AbortSignal } = {}): Agent {
     const { host = 'node-1', shutdownTimeoutMs = 60_000, maxConcurrentBuilds = 10 } = options
+    const { signal = new AbortController().signal } = options
     const { clock, hypervisor } = this
     const { log } = this.logs
     const driver = new FakeDriver(
@@ -113,7 +114,7 @@ export class ComputeWorld {
     )
     const rpc = this.rpc.client(computeSender(host))
     const conductor = new ConductorApi(
-      { rpc: new ConductorRpcApi({ rpc }), clock, log, signal: new AbortController().signal },
+      { rpc: new ConductorRpcApi({ rpc }), clock, log, signal },
       { retryDelayMs: 100, maxRetryDelayMs: 1000 },
     )
     const scheduler = new SchedulerRpcApi({ rpc })
