@@ -4,6 +4,7 @@ import { loggerTo } from '../../src/common/log.ts'
 import { Informer } from '../../src/kube/informer.ts'
 import { VIRTUAL_MACHINE } from '../../src/virt/kubevirt/resources.ts'
 import { INSTANCE_UID_LABEL } from '../../src/virt/kubevirt/ownership.ts'
+import { eventually } from './eventually.ts'
 import type { World } from './world.ts'
 
 /** (32 GiB − 512 MiB reserved) × 1.0, and 8 CPUs × 4.0: what a simulated host may be booked with. */
@@ -42,6 +43,11 @@ export class Bookings {
 
   async stop(): Promise<void> {
     await Promise.all([this.#instances.stop(), this.#vms.stop()])
+  }
+
+  /** How many VMs an instance that has one has had: waits until the first is seen, for this watches too. */
+  async vmsSeen(uid: string | undefined): Promise<number> {
+    return eventually(`a VM of ${uid} is seen`, () => this.vmsOf(uid) || undefined)
   }
 
   /** How many VMs an instance has had. */

@@ -64,7 +64,7 @@ export function describeChaos(makeWorld: MakeWorld): void {
         else await project.untilState(name, state)
       }
       expect(bookings.wrongs).toEqual([])
-      for (const { metadata } of await project.all()) expect(bookings.vmsOf(metadata.uid)).toBe(1)
+      for (const { metadata } of await project.all()) expect(await bookings.vmsSeen(metadata.uid)).toBe(1)
     })
   })
 }

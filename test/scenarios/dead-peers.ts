@@ -53,7 +53,7 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
 
       for (const name of [...launching, ...later]) {
         const { metadata, status } = await project.untilState(name, 'active')
-        expect(bookings.vmsOf(metadata.uid)).toBe(1)
+        expect(await bookings.vmsSeen(metadata.uid)).toBe(1)
         expect(status.attempt).toBe(1)
       }
       for (const name of stopping) {
@@ -109,7 +109,7 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
 
       for (const name of [...bound, ...unbound]) {
         const { metadata } = await project.untilState(name, 'active')
-        expect(bookings.vmsOf(metadata.uid)).toBe(1)
+        expect(await bookings.vmsSeen(metadata.uid)).toBe(1)
       }
     })
 

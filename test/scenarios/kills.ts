@@ -47,7 +47,7 @@ export function describeKills(makeWorld: MakeWorld): void {
         await kill()
         for (const name of names) {
           const { metadata } = await project.untilState(name, 'active')
-          expect(bookings.vmsOf(metadata.uid)).toBe(1)
+          expect(await bookings.vmsSeen(metadata.uid)).toBe(1)
         }
 
         await Promise.all(names.map((name) => project.patch(name, { powerState: 'Shutdown' })))
@@ -100,7 +100,7 @@ export function describeKills(makeWorld: MakeWorld): void {
         await Promise.all(HOSTS.map((host) => world.services.start(`nova-compute-${host}`)))
 
         const { metadata } = await project.untilState('queued', 'active')
-        expect(bookings.vmsOf(metadata.uid)).toBe(1)
+        expect(await bookings.vmsSeen(metadata.uid)).toBe(1)
       })
 
       it('spawning', async () => {
@@ -115,7 +115,7 @@ export function describeKills(makeWorld: MakeWorld): void {
 
         const { status: after, metadata } = await project.untilState('spawning', 'active')
         expect(after).toMatchObject({ host: status.host, attempt: 1 })
-        expect(bookings.vmsOf(metadata.uid)).toBe(1)
+        expect(await bookings.vmsSeen(metadata.uid)).toBe(1)
       })
 
       it('powering-off', async () => {
