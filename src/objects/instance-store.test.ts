@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import {
   InstanceNotFound,
+  KubernetesUnavailable,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
 } from '../common/errors.ts'
@@ -142,5 +143,13 @@ describe('reading', () => {
 
     const names = (await store.listByHost('node-1')).map(({ metadata }) => metadata.name)
     expect(names).toEqual(['a'])
+  })
+
+  it('does not take an instance for gone because the API server does not serve its kind just now', async () => {
+    const instance = await kube.putInstance()
+    kube.server.faults.refuse({ resource: 'instances' }, 404)
+
+    await expect(store.get(refOfInstance(instance))).rejects.toThrow(KubernetesUnavailable)
+    await expect(store.save(instance, { fault: null }, {})).rejects.toThrow(KubernetesUnavailable)
   })
 })

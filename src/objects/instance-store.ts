@@ -1,6 +1,6 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
-import { InstanceNotFound } from '../common/errors.ts'
+import { InstanceNotFound, KubernetesUnavailable } from '../common/errors.ts'
 import { isConflict, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { InstanceRef } from './build-request.ts'
@@ -32,7 +32,7 @@ export class InstanceStore {
       const instance = await this.#client.get(INSTANCE, { namespace: ref.namespace, name: ref.name })
       if (instance.metadata.uid === ref.uid) return instance
     } catch (error) {
-      if (!isNotFound(error)) throw error
+      if (!isGone(error, ref.name)) throw error
     }
     throw new InstanceNotFound({ instance: ref.uid })
   }
@@ -58,7 +58,7 @@ export class InstanceStore {
         return await this.#write(current, update)
       } catch (error) {
         const { namespace = '', name, uid = '' } = current.metadata
-        if (isNotFound(error)) throw new InstanceNotFound({ instance: uid })
+        if (isGone(error, name)) throw new InstanceNotFound({ instance: uid })
         if (!isConflict(error) || race >= MAX_RACES) throw error
         current = await this.get({ namespace, name, uid })
       }
@@ -77,4 +77,15 @@ export class InstanceStore {
     this.#observe(saved)
     return saved
   }
+}
+
+/**
+ * Whether the server says that this very instance is not there. A 404 that names no object says that it does not
+ * serve our kinds just now; taking that for a deletion would have guests removed that are wanted.
+ * @throws KubernetesUnavailable for such a 404
+ */
+function isGone(error: unknown, name: string): boolean {
+  if (!isNotFound(error)) return false
+  if (error.details?.name === name) return true
+  throw new KubernetesUnavailable({ reason: error.message }, { cause: error })
 }
