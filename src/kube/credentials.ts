@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
 import type { Clock } from '../common/clock.ts'
-import type { KubeConfig, KubeUser } from './kube-config.ts'
+import { type KubeConfig, KubeConfigError, type KubeUser } from './kube-config.ts'
 
 /** What one request takes along: headers, and the client certificate when a plugin hands out one. */
 export interface Identity {
@@ -101,7 +101,12 @@ function pluginFetcher(user: KubeUser & { readonly kind: 'plugin' }): () => Prom
 async function loadClientNode(
   user: KubeUser & { readonly kind: 'plugin' },
 ): Promise<{ applyToHTTPSOptions(options: RequestOptions): Promise<void> }> {
-  const { KubeConfig: ClientNodeConfig } = await import('@kubernetes/client-node')
+  const { KubeConfig: ClientNodeConfig } = await import('@kubernetes/client-node').catch((cause: unknown) => {
+    // An optional dependency: 80 MB that the image does without, as a pod has a token.
+    const reason = `its user asks for an exec plugin or auth provider, which this installation cannot run`
+    const way = `use a token or a client certificate, or install @kubernetes/client-node`
+    throw new KubeConfigError(`${user.kubeconfig}: ${reason}; ${way}`, { cause })
+  })
   const config = new ClientNodeConfig()
   config.loadFromFile(user.kubeconfig)
   config.setCurrentContext(user.context)
