@@ -12,6 +12,9 @@ export interface HealthOptions {
   readonly roundTripIntervalMs?: number
 }
 
+/** What tells whether the broker works: only that a message came round. */
+export type RoundTrip = Pick<Transport, 'roundTrip'>
+
 const ROUND_TRIP_INTERVAL_MS = 10_000
 
 /**
@@ -20,7 +23,7 @@ const ROUND_TRIP_INTERVAL_MS = 10_000
  */
 export class HealthServer {
   readonly #service: Service
-  readonly #transport: Transport
+  readonly #transport: RoundTrip
   readonly #clock: Clock
   readonly #log: Logger
   readonly #options: HealthOptions
@@ -33,7 +36,7 @@ export class HealthServer {
   constructor(
     deps: {
       readonly service: Service
-      readonly transport: Transport
+      readonly transport: RoundTrip
       readonly clock: Clock
       readonly log: Logger
     },

@@ -1,5 +1,4 @@
 import { SystemClock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
 import { RandomIds } from '../common/ids.ts'
 import { openLog } from '../common/log.ts'
 import { API_OPTIONS } from '../conf/api.ts'
@@ -15,10 +14,9 @@ import { buildApi } from './api.ts'
 import { buildCompute } from './compute.ts'
 import { buildConductor } from './conductor.ts'
 import { openDriver } from './driver.ts'
-import { HealthServer } from './health.ts'
+import { runUntilTold } from './run-until-told.ts'
 import { buildScheduler } from './scheduler.ts'
 import type { Service, ServiceDeps } from './service.ts'
-import { untilSignalled } from './signals.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -64,29 +62,7 @@ async function runService(
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: `kilonova/${name}` })
   const transport = openTransport(conf.messaging, { clock, log }, { ackWaitMs: conf.ackWait })
   const service = build({ client, transport, clock, ids: new RandomIds(), log })
-  const health =
-    conf.healthPort === 0
-      ? undefined
-      : new HealthServer({ service, transport, clock, log }, { port: conf.healthPort })
-  await health?.start()
-  const signalled = untilSignalled()
-  const starting = service.start().then(
-    () => health?.serviceStarted(),
-    (error: unknown) => {
-      if (!signalled.isOver()) throw error
-    },
-  )
-  const first = await Promise.race([signalled.signal, starting.then(() => undefined)])
-  const signal = first ?? (await signalled.signal)
-  log.named('nova.service').info('Stopping', { service: name, signal })
-  try {
-    await service.stop()
-    await starting
-  } catch (error) {
-    log.named('nova.service').error('Did not stop cleanly', { service: name, error: messageOf(error) })
-    process.exitCode = 1
-  }
-  health?.stop()
+  await runUntilTold({ service, transport, clock, log }, conf)
   await transport.close()
   await client.close()
   await sink.close()
