@@ -20,7 +20,13 @@ describe('the services’ options', () => {
       syncPowerStateInterval: 600_000,
     })
     expect(scheduler).toMatchObject({
-      enabledFilters: ['ComputeFilter', 'AvailabilityZoneFilter', 'ImagePropertiesFilter', 'ResourceFilter'],
+      enabledFilters: [
+        'RequestedHostFilter',
+        'ComputeFilter',
+        'AvailabilityZoneFilter',
+        'ImagePropertiesFilter',
+        'ResourceFilter',
+      ],
       weightMultipliers: {},
       maxAttempts: 3,
       cpuAllocationRatio: 4,

@@ -57,7 +57,7 @@ describe('a build request', () => {
 
   it('carries all a build needs, and reads the same after its way through a message', () => {
     const instance = makeInstance({
-      spec: { availabilityZone: 'west', userData: 'aGk=' },
+      spec: { availabilityZone: 'west', requestedHost: 'node-2', userData: 'aGk=' },
     })
     const properties = { hw_architecture: 'x86_64', os_shutdown_timeout: 30 } as const
 
@@ -73,6 +73,7 @@ describe('a build request', () => {
       },
       hostname: 'web',
       availabilityZone: 'west',
+      requestedHost: 'node-2',
       userData: 'aGk=',
     })
   })

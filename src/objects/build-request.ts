@@ -58,6 +58,8 @@ export const buildRequest = z.object({
   image: z.object({ name: z.string(), disk: diskSource, properties: imageProperties }),
   hostname: z.string(),
   availabilityZone: z.string().optional(),
+  /** The one host that may be chosen. Nova's requested_destination. */
+  requestedHost: z.string().optional(),
   userData: z.string().optional(),
   userDataSecret: z.string().optional(),
 })
@@ -106,6 +108,7 @@ export function toBuildRequest(instance: Instance, flavor: FlavorSize, image: Im
     image: { name: image.metadata.name, disk, properties: imageProperties.parse(image.spec.properties) },
     hostname: spec.hostname ?? instance.metadata.name,
     availabilityZone: spec.availabilityZone,
+    requestedHost: spec.requestedHost,
     userData: spec.userData,
     userDataSecret: spec.userDataSecret?.name,
   }

@@ -117,6 +117,11 @@ export function describeBadInput(makeWorld: MakeWorld): void {
         why: /AvailabilityZoneFilter took out 3 \(3 in zone nova, not mars\)/,
       },
       {
+        name: 'wrong-host',
+        spec: { requestedHost: 'mars' },
+        why: /RequestedHostFilter took out 3 \(3 not mars, which was asked for\)/,
+      },
+      {
         name: 'wrong-machine',
         spec: { image: 'other-machine' },
         why: /ImagePropertiesFilter took out 3 \(3 of architecture x86_64, the image needs aarch64\)/,

@@ -29,6 +29,17 @@ export function describeLifeCycle(makeWorld: MakeWorld): void {
       expect(JSON.stringify(await project.virtualMachines())).toContain(`"${status.host}"`)
     })
 
+    it('launches on the host that is asked for', async () => {
+      const hosts = ['node-1', 'node-2', 'node-3']
+
+      await Promise.all(hosts.map((host) => project.create(`on-${host}`, { requestedHost: host })))
+
+      for (const host of hosts) {
+        const { status } = await project.untilState(`on-${host}`, 'active')
+        expect(status).toMatchObject({ host, attempt: 1 })
+      }
+    })
+
     it('is followed through every service by one request id', async () => {
       const { status, metadata } = await project.launch('traced')
       const requestId = requestIdOf(metadata.uid ?? '', 1)

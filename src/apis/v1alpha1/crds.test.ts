@@ -83,6 +83,7 @@ describe('an instance', () => {
     { what: 'a host name of 64 characters', spec: { hostname: 'a'.repeat(64) }, says: 'spec.hostname' },
     { what: 'a host name in capitals', spec: { hostname: 'WEB' }, says: 'spec.hostname' },
     { what: 'a host name that ends in a dash', spec: { hostname: 'web-' }, says: 'spec.hostname' },
+    { what: 'no host that is requested', spec: { requestedHost: '' }, says: 'spec.requestedHost' },
     { what: 'no zone name', spec: { availabilityZone: '' }, says: 'spec.availabilityZone' },
     {
       what: 'every character a metadata key may have',
@@ -143,6 +144,18 @@ describe('an instance', () => {
       from: {},
       to: { availabilityZone: 'a' },
       says: 'the availability zone is fixed',
+    },
+    {
+      what: 'requested host',
+      from: { requestedHost: 'a' },
+      to: { requestedHost: 'b' },
+      says: 'the requested host is fixed',
+    },
+    {
+      what: 'requested host, where there was none',
+      from: {},
+      to: { requestedHost: 'a' },
+      says: 'the requested host is fixed',
     },
     { what: 'host name', from: { hostname: 'a' }, to: { hostname: 'b' }, says: 'the host name is fixed' },
     { what: 'user data', from: { userData: 'aGk=' }, to: { userData: null }, says: 'user data is fixed' },

@@ -16,6 +16,8 @@ export interface InstanceSpec {
   readonly powerState: InstanceSpecPowerState
   /** Only hosts of this zone are chosen. */
   readonly availabilityZone?: string
+  /** Only this host is chosen, if it passes the filters. Where Kilonova's policies are on, asking for it needs the right to create instances/forcehost. */
+  readonly requestedHost?: string
   /** The guest's host name. The instance's name when unset. */
   readonly hostname?: string
   /** Data for cloud-init in the guest, in base64; at most 65535 characters of it, as in Nova. */

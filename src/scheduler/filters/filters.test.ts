@@ -5,6 +5,7 @@ import { ComputeFilter } from './compute-filter.ts'
 import { PASS, reject } from './filter.ts'
 import { ImagePropertiesFilter } from './image-properties-filter.ts'
 import { DEFAULT_FILTERS, FILTERS } from './registry.ts'
+import { RequestedHostFilter } from './requested-host-filter.ts'
 import { ResourceFilter } from './resource-filter.ts'
 
 describe('ComputeFilter', () => {
@@ -56,6 +57,20 @@ describe('AvailabilityZoneFilter', () => {
     expect(new AvailabilityZoneFilter().check(makeHost(), makeRequest({ availabilityZone: 'nova' }))).toEqual(
       PASS,
     )
+  })
+})
+
+describe('RequestedHostFilter', () => {
+  it.each([
+    { name: 'passes any host when none is asked for', requestedHost: undefined, want: PASS },
+    { name: 'passes the host that is asked for', requestedHost: 'node-1', want: PASS },
+    {
+      name: 'rejects every other',
+      requestedHost: 'node-10',
+      want: reject('not node-10, which was asked for'),
+    },
+  ])('$name', ({ requestedHost, want }) => {
+    expect(new RequestedHostFilter().check(makeHost(), makeRequest({ requestedHost }))).toEqual(want)
   })
 })
 

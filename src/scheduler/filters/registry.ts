@@ -2,6 +2,7 @@ import { AvailabilityZoneFilter } from './availability-zone-filter.ts'
 import { ComputeFilter } from './compute-filter.ts'
 import type { HostFilter } from './filter.ts'
 import { ImagePropertiesFilter } from './image-properties-filter.ts'
+import { RequestedHostFilter } from './requested-host-filter.ts'
 import { ResourceFilter } from './resource-filter.ts'
 
 /** Every filter by its name. A new one is a file beside this and a line here. */
@@ -9,11 +10,13 @@ export const FILTERS: Readonly<Record<string, () => HostFilter>> = {
   AvailabilityZoneFilter: () => new AvailabilityZoneFilter(),
   ComputeFilter: () => new ComputeFilter(),
   ImagePropertiesFilter: () => new ImagePropertiesFilter(),
+  RequestedHostFilter: () => new RequestedHostFilter(),
   ResourceFilter: () => new ResourceFilter(),
 }
 
 /** The filters that run, in order: the cheapest and most telling first. */
 export const DEFAULT_FILTERS: readonly string[] = [
+  'RequestedHostFilter',
   'ComputeFilter',
   'AvailabilityZoneFilter',
   'ImagePropertiesFilter',
