@@ -10,6 +10,7 @@ import { InstanceController } from '../controllers/instance/controller.ts'
 import { Create } from '../controllers/instance/create.ts'
 import { Delete } from '../controllers/instance/delete.ts'
 import { Power } from '../controllers/instance/power.ts'
+import { RequestContexts } from '../controllers/instance/request.ts'
 import { TaskWatch } from '../controllers/instance/task-watch.ts'
 import { ActionClosing } from '../controllers/instance-action/closing.ts'
 import { ActionExpiry } from '../controllers/instance-action/expiry.ts'
@@ -55,15 +56,16 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       clock,
       log,
     })
-    const tasks = new TaskWatch({ api, sender, clock, log }, taskWatchOptions(settings))
+    const contexts = new RequestContexts({ trustsRequester: settings.trustRequester })
+    const tasks = new TaskWatch({ api, sender, contexts, clock, log }, taskWatchOptions(settings))
     const duties = [
-      new Create({ api, tasks }),
-      new Delete({ api, actions: actionStore, tasks }),
+      new Create({ api, tasks, contexts }),
+      new Delete({ api, actions: actionStore, tasks, contexts }),
       tasks,
-      new Power({ api, tasks }),
+      new Power({ api, tasks, contexts }),
     ]
     const controller = new InstanceController(
-      { instances, api, tasks, duties, clock, log },
+      { instances, api, tasks, duties, contexts, clock, log },
       { concurrency: settings.apiConcurrency },
     )
     const expiry = new ActionExpiry(

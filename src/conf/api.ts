@@ -1,5 +1,5 @@
 import { SERVICE_OPTIONS } from './common.ts'
-import { count, seconds, text, type Values } from './options.ts'
+import { count, flag, seconds, text, type Values } from './options.ts'
 
 /** What the API service itself is told. */
 export const API_SETTINGS = {
@@ -11,6 +11,9 @@ export const API_SETTINGS = {
   powerOnTimeout: seconds('how long a start may take', 600),
   deleteTimeout: seconds('after how long a delete that makes no progress is shown as a fault', 600),
   keepFinishedActions: seconds('how long the record of a finished operation is kept', 7 * 24 * 3600),
+  trustRequester: flag(
+    'take who asked from the annotation compute.kilonova.dev/requested-by: only where a policy stamps it',
+  ),
   leaseDuration: seconds('how long the other replicas wait for a leader that fell silent', 15),
   leaseNamespace: text('namespace of the leader election lease', 'default'),
 }

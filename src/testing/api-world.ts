@@ -39,6 +39,8 @@ export class ApiWorld {
   readonly api: ComputeApi
   /** `method target request-id`, as it came. */
   readonly sent: string[] = []
+  /** In whose name each of these came. */
+  readonly sentBy: string[] = []
   readonly #kube: EmbeddedKube
   readonly #events: EventRecorder
 
@@ -69,6 +71,7 @@ export class ApiWorld {
   async start(): Promise<void> {
     await this.rpc.serve({ target: { topic: SCHEDULER_TOPIC }, version: SCHEDULER_RPC_VERSION }, (server) => {
       server.handle(buildInstances, async (ctx, { request }) => {
+        this.sentBy.push(ctx.user)
         this.sent.push(`build_instances ${request.instance.name} ${ctx.requestId}`)
       })
     })
@@ -76,6 +79,7 @@ export class ApiWorld {
     await this.rpc.serve({ target, version: COMPUTE_RPC_VERSION }, (server) => {
       for (const method of [startInstance, stopInstance, terminateInstance]) {
         server.handle(method, async (ctx, { instance }) => {
+          this.sentBy.push(ctx.user)
           this.sent.push(`${method.name} ${instance.name} ${ctx.requestId}`)
         })
       }

@@ -39,13 +39,19 @@ export class EmbeddedKube {
     fields: {
       readonly name?: string
       readonly finalizers?: string[]
+      readonly annotations?: Record<string, string>
       readonly spec?: Partial<InstanceSpec>
       readonly status?: InstanceStatus
     } = {},
   ): Promise<Instance> {
-    const { name = 'web', finalizers, spec, status } = fields
+    const { name = 'web', finalizers, annotations, spec, status } = fields
     const { apiVersion, kind, spec: fullSpec } = makeInstance({ ...(spec && { spec }) })
-    const metadata = { namespace: 'default', name, ...(finalizers && { finalizers }) }
+    const metadata = {
+      namespace: 'default',
+      name,
+      ...(finalizers && { finalizers }),
+      ...(annotations && { annotations }),
+    }
     // A user writes no status.
     const created = await this.client.create(INSTANCE, {
       apiVersion,

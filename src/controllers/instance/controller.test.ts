@@ -12,6 +12,7 @@ import { Create } from './create.ts'
 import { Delete } from './delete.ts'
 import type { Duty } from './duty.ts'
 import { Power } from './power.ts'
+import { REQUESTED_BY_ANNOTATION, RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
 
 let kube: EmbeddedKube
@@ -41,19 +42,20 @@ function start(makeDuties?: (duties: { readonly all: readonly Duty[] }) => reado
     'powering-on': 1e6,
     deleting: 1e6,
   }
+  const contexts = new RequestContexts({ trustsRequester: true })
   const tasks = new TaskWatch(
-    { api, sender, clock, log: logs.log },
+    { api, sender, contexts, clock, log: logs.log },
     { redriveAfterMs: 30_000, taskTimeoutMs },
   )
   const all = [
-    new Create({ api, tasks }),
-    new Delete({ api, actions, tasks }),
+    new Create({ api, tasks, contexts }),
+    new Delete({ api, actions, tasks, contexts }),
     tasks,
-    new Power({ api, tasks }),
+    new Power({ api, tasks, contexts }),
   ]
   const duties = makeDuties?.({ all }) ?? all
   controller = new InstanceController(
-    { instances: cache.informer, api, tasks, duties, clock, log: logs.log },
+    { instances: cache.informer, api, tasks, duties, contexts, clock, log: logs.log },
     { concurrency: 4 },
   )
   controller.start()
@@ -100,6 +102,28 @@ describe('the controller', () => {
     await world.refresh()
     expect((await sentWithin(4)).slice(3)).toEqual([`terminate_instance web ${idOf(instance, 4)}`])
     expect(world.logs.at('WARNING')).toEqual([])
+  })
+
+  it('does and records what is asked in the name of who asked, and a delete in nobody’s', async () => {
+    start()
+    const instance = await kube.putInstance({ annotations: { [REQUESTED_BY_ANNOTATION]: 'alice' } })
+    await world.refresh()
+    await sentWithin(1)
+    const active = { vmState: 'active', host: 'node-1', requestId: idOf(instance, 1) } as const
+    world.cache.informer.observe(await kube.setStatus('web', { ...active, observedGeneration: 1 }))
+    await kube.client.mergePatch(INSTANCE, instance.metadata, {
+      metadata: { annotations: { [REQUESTED_BY_ANNOTATION]: 'bob' } },
+      spec: { powerState: 'Shutdown' },
+    })
+    await world.refresh()
+    await sentWithin(2)
+    await kube.client.delete(INSTANCE, instance.metadata)
+    await world.refresh()
+    await sentWithin(3)
+
+    const users = (await kube.actions()).map(({ spec }) => `${spec.action} by ${spec.user}`)
+    expect(users.toSorted()).toEqual(['create by alice', 'delete by -', 'stop by bob'])
+    expect(world.sentBy).toEqual(['alice', 'bob', '-'])
   })
 
   it('takes up what was there before it began', async () => {

@@ -13,7 +13,7 @@ import { Controller, type Result } from '../../kube/controller.ts'
 import type { Informer } from '../../kube/informer.ts'
 import { keyOf, refOf } from '../../kube/resource.ts'
 import type { Duty } from './duty.ts'
-import { requestOf } from './request.ts'
+import type { RequestContexts } from './request.ts'
 import type { TaskWatch } from './task-watch.ts'
 
 interface InstanceControllerDeps {
@@ -22,6 +22,7 @@ interface InstanceControllerDeps {
   readonly tasks: TaskWatch
   /** In the order they are asked. */
   readonly duties: readonly Duty[]
+  readonly contexts: RequestContexts
   readonly clock: Clock
   readonly log: Logger
 }
@@ -70,7 +71,7 @@ export class InstanceController {
       // Somebody changed the instance first: their change comes by the watch, and with it the next turn.
       if (!isOvertaken(error)) throw error
       this.#log
-        .with(requestOf(instance), instance.metadata.uid)
+        .with(this.#deps.contexts.of(instance), instance.metadata.uid)
         .debug('Lost a race', { reason: error.message })
       return { kind: 'waiting', on: 'the change that came first' }
     }
@@ -80,7 +81,7 @@ export class InstanceController {
   async #settled(instance: Instance): Promise<Result> {
     const { generation = 1 } = instance.metadata
     if ((instance.status.observedGeneration ?? 0) < generation) {
-      await this.#deps.api.acknowledge(requestOf(instance), instance)
+      await this.#deps.api.acknowledge(this.#deps.contexts.of(instance), instance)
     }
     return { kind: 'done' }
   }

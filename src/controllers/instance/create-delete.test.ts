@@ -8,6 +8,7 @@ import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
 import { Create } from './create.ts'
 import { Delete } from './delete.ts'
+import { RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
 
 let kube: EmbeddedKube
@@ -25,12 +26,13 @@ beforeEach(async () => {
   await world.start()
   const { api, sender, clock, logs, actions } = world
   const taskTimeoutMs = { scheduling: 1, spawning: 1, 'powering-off': 1, 'powering-on': 1, deleting: 1 }
+  const contexts = new RequestContexts({ trustsRequester: false })
   const tasks = new TaskWatch(
-    { api, sender, clock, log: logs.log },
+    { api, sender, contexts, clock, log: logs.log },
     { redriveAfterMs: 30_000, taskTimeoutMs },
   )
-  create = new Create({ api, tasks })
-  remove = new Delete({ api, actions, tasks })
+  create = new Create({ api, tasks, contexts })
+  remove = new Delete({ api, actions, tasks, contexts })
 })
 afterEach(() => world.close())
 

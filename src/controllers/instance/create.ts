@@ -4,22 +4,28 @@ import { type ComputeApi, FINALIZER } from '../../compute/api.ts'
 import type { Result } from '../../kube/controller.ts'
 import type { Duty } from './duty.ts'
 import type { TaskWatch } from './task-watch.ts'
-import { requestInFlight } from './request.ts'
+import type { RequestContexts } from './request.ts'
 
 /** Accepts instances that are new. */
 export class Create implements Duty {
   readonly #api: ComputeApi
   readonly #tasks: TaskWatch
+  readonly #contexts: RequestContexts
 
-  constructor(deps: { readonly api: ComputeApi; readonly tasks: TaskWatch }) {
+  constructor(deps: {
+    readonly api: ComputeApi
+    readonly tasks: TaskWatch
+    readonly contexts: RequestContexts
+  }) {
     this.#api = deps.api
     this.#tasks = deps.tasks
+    this.#contexts = deps.contexts
   }
 
   async reconcile(instance: Instance): Promise<Result | undefined> {
     const { finalizers = [], deletionTimestamp } = instance.metadata
     if (finalizers.includes(FINALIZER) || deletionTimestamp) return undefined
-    const ctx = requestInFlight(instance)
+    const ctx = this.#contexts.inFlight(instance)
     try {
       await this.#api.create(ctx, instance)
       return this.#tasks.sent(instance)

@@ -5,7 +5,7 @@ import type { ActionStore } from '../../objects/action-store.ts'
 import { NO_PROGRESS } from '../../objects/action-progress.ts'
 import { refOfInstance } from '../../objects/build-request.ts'
 import type { Duty } from './duty.ts'
-import { requestInFlight, requestOf } from './request.ts'
+import type { RequestContexts } from './request.ts'
 import type { TaskWatch } from './task-watch.ts'
 
 /** Sees a deleted instance off: first its guest, then its finalizer. */
@@ -13,11 +13,18 @@ export class Delete implements Duty {
   readonly #api: ComputeApi
   readonly #actions: ActionStore
   readonly #tasks: TaskWatch
+  readonly #contexts: RequestContexts
 
-  constructor(deps: { readonly api: ComputeApi; readonly actions: ActionStore; readonly tasks: TaskWatch }) {
+  constructor(deps: {
+    readonly api: ComputeApi
+    readonly actions: ActionStore
+    readonly tasks: TaskWatch
+    readonly contexts: RequestContexts
+  }) {
     this.#api = deps.api
     this.#actions = deps.actions
     this.#tasks = deps.tasks
+    this.#contexts = deps.contexts
   }
 
   async reconcile(instance: Instance): Promise<Result | undefined> {
@@ -26,16 +33,16 @@ export class Delete implements Duty {
     if (!finalizers.includes(FINALIZER)) return { kind: 'done' }
     const { vmState, taskState, host } = instance.status
     if (vmState === 'deleted') {
-      await this.#api.release(requestInFlight(instance), instance)
+      await this.#api.release(this.#contexts.inFlight(instance), instance)
       return { kind: 'done' }
     }
     if (taskState !== 'deleting') {
-      await this.#api.delete(requestOf(instance), instance)
+      await this.#api.delete(this.#contexts.of(instance), instance)
       return this.#tasks.sent(instance)
     }
     if (host) return undefined
     // No host had it when the delete began, and none can get it any more: there is nothing to remove.
-    const ctx = requestInFlight(instance)
+    const ctx = this.#contexts.inFlight(instance)
     await this.#actions.end(ctx, refOfInstance(instance), 'delete', {
       result: 'Success',
       progress: NO_PROGRESS,

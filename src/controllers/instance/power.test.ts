@@ -3,7 +3,7 @@ import type { InstanceSpecPowerState, InstanceStatus } from '../../apis/v1alpha1
 import type { VmState } from '../../apis/v1alpha1/states.ts'
 import { makeInstance } from '../../testing/builders.ts'
 import { wantedOperation } from './power.ts'
-import { requestOf } from './request.ts'
+import { specRequestId } from './request.ts'
 
 function wanted(
   powerState: InstanceSpecPowerState,
@@ -43,7 +43,7 @@ describe('what a spec asks for', () => {
   )
 
   it('is not asked for again by itself once it failed', () => {
-    const { requestId } = requestOf(makeInstance({ generation: 2 }))
+    const requestId = specRequestId(makeInstance({ generation: 2 }))
     const fault = { code: 500, message: 'no', requestId, created: '2026-01-01T00:00:00Z' }
     expect(wanted('Shutdown', { vmState: 'active', fault })).toBeUndefined()
     expect(wanted('Running', { vmState: 'stopped', fault })).toBeUndefined()

@@ -7,6 +7,7 @@ import { ApiWorld } from '../../testing/api-world.ts'
 import { makeContext } from '../../testing/builders.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
+import { RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
@@ -39,7 +40,9 @@ function makeWatch(): TaskWatch {
     'powering-on': TIMEOUT_MS,
     deleting: TIMEOUT_MS,
   }
-  return new TaskWatch({ api, sender, clock, log: logs.log }, { redriveAfterMs: REDRIVE_MS, taskTimeoutMs })
+  const contexts = new RequestContexts({ trustsRequester: false })
+  const deps = { api, sender, contexts, clock, log: logs.log }
+  return new TaskWatch(deps, { redriveAfterMs: REDRIVE_MS, taskTimeoutMs })
 }
 
 const TASKS: Readonly<Record<TaskState, { status: InstanceStatus; message: string }>> = {

@@ -8,7 +8,7 @@ import type { TaskSender } from '../../compute/task-sender.ts'
 import { afterFailure } from '../../objects/after-failure.ts'
 import type { Result } from '../../kube/controller.ts'
 import type { Duty } from './duty.ts'
-import { requestInFlight } from './request.ts'
+import type { RequestContexts } from './request.ts'
 
 export interface TaskWatchOptions {
   /** After how long without progress a task's message is sent again. */
@@ -32,6 +32,7 @@ interface Seen {
 export class TaskWatch implements Duty {
   readonly #api: ComputeApi
   readonly #sender: TaskSender
+  readonly #contexts: RequestContexts
   readonly #clock: Clock
   readonly #log: Logger
   readonly #options: TaskWatchOptions
@@ -41,6 +42,7 @@ export class TaskWatch implements Duty {
     deps: {
       readonly api: ComputeApi
       readonly sender: TaskSender
+      readonly contexts: RequestContexts
       readonly clock: Clock
       readonly log: Logger
     },
@@ -48,6 +50,7 @@ export class TaskWatch implements Duty {
   ) {
     this.#api = deps.api
     this.#sender = deps.sender
+    this.#contexts = deps.contexts
     this.#clock = deps.clock
     this.#log = deps.log.named('nova.compute.api')
     this.#options = options
@@ -93,7 +96,7 @@ export class TaskWatch implements Duty {
 
   async #resend(instance: Instance, task: TaskState, sinceMs: number): Promise<Result> {
     const { uid = '' } = instance.metadata
-    const ctx = requestInFlight(instance)
+    const ctx = this.#contexts.inFlight(instance)
     this.#log.with(ctx, uid).info('Sending the message of a task again that makes no progress', {
       task_state: task,
       host: instance.status.host ?? null,
@@ -112,7 +115,7 @@ export class TaskWatch implements Duty {
   }
 
   async #giveUp(instance: Instance, task: TaskState): Promise<Result> {
-    const ctx = requestInFlight(instance)
+    const ctx = this.#contexts.inFlight(instance)
     const error = new TaskTimedOut({
       task,
       host: instance.status.host ?? 'the scheduler',
