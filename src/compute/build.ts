@@ -10,7 +10,7 @@ import type { ExpectedState } from '../objects/instance-update.ts'
 import { whileAvailable } from '../objects/unavailable.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver, GuestSpec } from '../virt/driver.ts'
-import { type InstanceOperations, isPreempted } from './instance-operations.ts'
+import { type InstanceOperations, isFinal, isPreempted } from './instance-operations.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 import type { BuildAndRunArgs } from './rpcapi.ts'
 
@@ -206,11 +206,6 @@ export class InstanceBuilder {
       return new BuildAbortException({ instance: args.request.instance.uid, reason }, { cause: error })
     }
   }
-}
-
-/** An error that no other host would help: a plain error may be this host's alone. */
-function isFinal(error: unknown): boolean {
-  return error instanceof NovaError && error.outcome === 'terminal'
 }
 
 function toGuestSpec(request: BuildRequest): GuestSpec {

@@ -1,9 +1,10 @@
-import type { ActionName } from '../apis/v1alpha1/states.ts'
+import type { ActionName, TaskState } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import {
   InstanceNotFound,
   messageOf,
+  NovaError,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
 } from '../common/errors.ts'
@@ -11,6 +12,7 @@ import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'
 import { type ActionProgress, NO_PROGRESS, StepRecorder } from '../objects/action-progress.ts'
+import { afterFailure } from '../objects/after-failure.ts'
 import type { InstanceRef } from '../objects/build-request.ts'
 import { type ExpectedState, type InstanceUpdate, toFault } from '../objects/instance-update.ts'
 
@@ -19,8 +21,8 @@ export interface HostOperation {
   readonly action: ActionName
   /** The step's name in the action's record. Nova: `compute_<method>`. */
   readonly step: string
-  /** What the instance must be for the work to begin, and again for its end to be saved. */
-  readonly expected: ExpectedState
+  /** The task the instance must be in for the work to begin, and again for its end to be saved. */
+  readonly task: TaskState
   /** Does the work; gives the state it led to. May throw GivenUp. */
   work(instance: InstanceView): Promise<InstanceUpdate>
 }
@@ -69,32 +71,67 @@ export class InstanceOperations {
    * @throws what `work` throws, when trying again may help; what cannot help is a fault already
    */
   async run(ctx: RequestContext, ref: InstanceRef, operation: HostOperation): Promise<void> {
-    const log = this.#log.with(ctx, ref.uid)
-    const expected = { ...operation.expected, host: this.#host, requestId: ctx.requestId }
     const step = this.beginStep(operation.step)
     try {
-      const instance = await this.#conductor.instanceGet(ctx, ref)
-      if (!isWanted(instance, expected)) {
-        log.info('Dropped a message that came late', {
-          step: operation.step,
-          task_state: instance.taskState ?? null,
-        })
-        return
-      }
-      const update = await operation.work(instance)
-      await this.#conductor.instanceUpdate(ctx, {
-        instance: ref,
-        update: { taskState: null, fault: null, ...update },
-        expected,
-        note: { action: operation.action, progress: step.succeeded(), end: { result: 'Success' } },
+      await this.#carryOut(ctx, ref, operation, step).catch(async (error: unknown) => {
+        if (isPreempted(error) || !isFinal(error)) throw error
+        await this.#giveUp(ctx, ref, operation, { error, progress: step.failed(error) })
       })
     } catch (error) {
       if (!isPreempted(error)) throw error
-      log.info('Stopped the operation: something else came first', {
+      this.#log.with(ctx, ref.uid).info('Stopped the operation: something else came first', {
         step: operation.step,
         reason: error.message,
       })
     }
+  }
+
+  // oxlint-disable-next-line max-params -- one operation: who asks, for what, and its record
+  async #carryOut(
+    ctx: RequestContext,
+    ref: InstanceRef,
+    operation: HostOperation,
+    step: StepRecorder,
+  ): Promise<void> {
+    const expected = this.#expectedOf(ctx, operation)
+    const instance = await this.#conductor.instanceGet(ctx, ref)
+    if (!isWanted(instance, expected)) {
+      this.#log.with(ctx, ref.uid).info('Dropped a message that came late', {
+        step: operation.step,
+        task_state: instance.taskState ?? null,
+      })
+      return
+    }
+    const update = await operation.work(instance)
+    await this.#conductor.instanceUpdate(ctx, {
+      instance: ref,
+      update: { taskState: null, fault: null, ...update },
+      expected,
+      note: { action: operation.action, progress: step.succeeded(), end: { result: 'Success' } },
+    })
+  }
+
+  // oxlint-disable-next-line max-params -- one operation: who asks, for what, and how it ended
+  async #giveUp(
+    ctx: RequestContext,
+    ref: InstanceRef,
+    operation: HostOperation,
+    { error, progress }: { readonly error: Error; readonly progress: ActionProgress },
+  ): Promise<void> {
+    this.#log
+      .with(ctx, ref.uid)
+      .warn('The operation failed for good', { step: operation.step, reason: error.message })
+    await this.fail(ctx, ref, {
+      action: operation.action,
+      error,
+      update: afterFailure(operation.task),
+      expected: this.#expectedOf(ctx, operation),
+      progress,
+    })
+  }
+
+  #expectedOf(ctx: RequestContext, { task }: HostOperation): ExpectedState {
+    return { taskState: [task], host: this.#host, requestId: ctx.requestId }
   }
 
   /** Records that an operation failed for good. */
@@ -118,6 +155,11 @@ export class InstanceOperations {
       note: { action, progress, end: { result: 'Error', message: messageOf(error) } },
     })
   }
+}
+
+/** Whether nothing helps against an error: no other try and no other host. A plain error may be this host's alone. */
+export function isFinal(error: unknown): error is NovaError {
+  return error instanceof NovaError && error.outcome === 'terminal'
 }
 
 function isWanted(instance: InstanceView, expected: ExpectedState): boolean {

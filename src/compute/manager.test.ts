@@ -205,6 +205,42 @@ describe('an operation on an instance of this host', () => {
   )
 })
 
+it('a start whose guest is gone ends at once, with a fault that says what to do', async () => {
+  const instance = await begin('start')
+  world.hypervisor.remove(WEB)
+
+  await run('start', instance)
+
+  const message = `The VirtualMachine of instance ${instance.metadata.uid} is gone from node-1, and without it the instance cannot be started; delete the instance and create it anew`
+  const { status } = await kube.instance()
+  expect(status).toMatchObject({
+    vmState: 'stopped',
+    host: 'node-1',
+    fault: { code: 404, reason: 'GuestNotFound', message, host: 'node-1', requestId: REQUEST },
+  })
+  expect(status).not.toHaveProperty('taskState')
+  expect((await kube.action('web-start-1f0c9a3e')).status).toMatchObject({
+    result: 'Error',
+    message,
+    events: [{ name: 'compute_start_instance', host: 'node-1', result: 'Error', details: message }],
+  })
+  expect(guest()).toBeUndefined()
+})
+
+it('an error for good of an operation that was overtaken is nobody’s fault', async () => {
+  const instance = await begin('start')
+  world.hypervisor.remove(WEB)
+  agent.driver.delay('powerOn', 5000)
+  const running = run('start', instance)
+  await until('the driver is at it', () => world.clock.nextInMs === 5000)
+  const after = await kube.setStatus('web', { vmState: 'active', host: 'node-1', requestId: 'req-2' })
+
+  await world.clock.advance(5000)
+  await running
+
+  expect(await kube.instance()).toEqual(after)
+})
+
 describe('a guest that pays no heed', () => {
   it.each([
     { what: 'the agent’s own time', image: {}, ms: 60_000 },

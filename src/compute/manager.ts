@@ -69,7 +69,7 @@ export class ComputeManager {
       this.#operations.run(ctx, ref, {
         action: 'stop',
         step: 'compute_stop_instance',
-        expected: { taskState: ['powering-off'] },
+        task: 'powering-off',
         work: async (instance) => {
           const startedAt = this.#deps.clock.now()
           const timeoutMs = this.#shutdownTimeoutMs(instance)
@@ -86,7 +86,7 @@ export class ComputeManager {
       this.#operations.run(ctx, ref, {
         action: 'start',
         step: 'compute_start_instance',
-        expected: { taskState: ['powering-on'] },
+        task: 'powering-on',
         work: async () => {
           const startedAt = this.#deps.clock.now()
           const guest = await this.#deps.driver.powerOn(ctx, ref, { signal })
@@ -104,7 +104,7 @@ export class ComputeManager {
       this.#operations.run(ctx, ref, {
         action: 'delete',
         step: 'compute_terminate_instance',
-        expected: { taskState: ['deleting'] },
+        task: 'deleting',
         work: async () => {
           await this.#deps.driver.destroy(ctx, ref)
           this.#deps.tracker.release(ref.uid)

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { serviceContext } from '../common/context.ts'
-import { InstanceDeployFailure, InstanceExists, InstancePowerOnFailure } from '../common/errors.ts'
+import { InstanceDeployFailure, InstanceExists } from '../common/errors.ts'
 import type { ComputeDriver, GuestRef, GuestSpec, LifecycleEvent, PowerState } from '../virt/driver.ts'
+import { GuestNotFound } from '../virt/guest-not-found.ts'
 import { until } from './until.ts'
 
 /** Where a driver is tried: its hypervisor, and what guests and strangers do there behind its back. */
@@ -320,14 +321,26 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
       })
 
       it('fails when there is no such guest', async () => {
-        await expect(driver.powerOn(ctx, await makeGuest())).rejects.toThrow(InstancePowerOnFailure)
+        await expect(driver.powerOn(ctx, await makeGuest())).rejects.toThrow(GuestNotFound)
+      })
+
+      it('fails when the guest was removed behind our back', async () => {
+        const guest = await makeGuest()
+        await driver.spawn(ctx, guest)
+        await driver.powerOff(ctx, guest, { timeoutMs: 60_000 })
+        await world.removeGuest(guest)
+        await until('the driver sees it', async () => (await stateOf(driver, guest)) === 'NOSTATE')
+
+        await expect(driver.powerOn(ctx, guest)).rejects.toThrow(GuestNotFound)
+        expect(await stateOf(driver, guest)).toBe('NOSTATE')
       })
 
       it('fails for an instance whose name another one has now', async () => {
         const guest = await makeGuest()
         await driver.spawn(ctx, guest)
 
-        await expect(driver.powerOn(ctx, await makeNamesake(guest))).rejects.toThrow(InstancePowerOnFailure)
+        await expect(driver.powerOn(ctx, await makeNamesake(guest))).rejects.toThrow(GuestNotFound)
+        expect(await stateOf(driver, guest)).toBe('RUNNING')
       })
     })
 

@@ -134,7 +134,8 @@ export interface ComputeDriver {
 
   /**
    * Starts a guest that is off and waits until it runs. One that runs is left alone.
-   * @throws InstancePowerOnFailure when it does not come up, or is not there
+   * @throws GuestNotFound when it is not there, or is being removed
+   * @throws InstancePowerOnFailure when it does not come up
    */
   powerOn(ctx: RequestContext, guest: GuestRef, options?: SpawnOptions): Promise<GuestInfo>
 

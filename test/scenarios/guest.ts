@@ -102,6 +102,33 @@ export function describeGuests(makeWorld: MakeWorld): void {
       await project.untilGone('vanished')
     })
 
+    it('whose VM is gone counts as off, and cannot be started: that ends at once, and says what to do', async () => {
+      const { status, metadata } = await project.launch('lost')
+      await world.client.delete(VIRTUAL_MACHINE, ref('lost'))
+
+      await project.patch('lost', { powerState: 'Shutdown' })
+      await project.untilState('lost', 'stopped')
+      expect((await project.actionEnd('lost', 'stop')).status?.result).toBe('Success')
+
+      await project.patch('lost', { powerState: 'Running' })
+      const start = await project.actionEnd('lost', 'start')
+      const sentence = `The VirtualMachine of instance ${metadata.uid} is gone from ${status.host}, and without it the instance cannot be started; delete the instance and create it anew`
+      expect(start.status).toMatchObject({
+        result: 'Error',
+        message: sentence,
+        events: [{ name: 'compute_start_instance', host: status.host, result: 'Error', details: sentence }],
+      })
+      expect((await project.untilState('lost', 'stopped')).status).toMatchObject({
+        powerState: 'SHUTDOWN',
+        host: status.host,
+        fault: { code: 404, reason: 'GuestNotFound', message: sentence, host: status.host },
+      })
+      expect((await project.event('lost', 'GuestNotFound')).message).toContain(sentence)
+      expect(await project.virtualMachine('lost')).toBeUndefined()
+      await project.delete('lost')
+      await project.untilGone('lost')
+    })
+
     it('is left alone when its instance’s services come and go', async () => {
       const { status } = await project.launch('steady')
       const before = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref('steady'))

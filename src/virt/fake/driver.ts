@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import { InstanceDeployFailure, InstanceExists, InstancePowerOnFailure } from '../../common/errors.ts'
+import { InstanceDeployFailure, InstanceExists } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type {
   ComputeDriver,
@@ -12,6 +12,7 @@ import type {
   PowerOffOptions,
   SpawnOptions,
 } from '../driver.ts'
+import { GuestNotFound } from '../guest-not-found.ts'
 import { LifecycleListeners } from '../lifecycle-listeners.ts'
 import { waitUntil } from '../wait-until.ts'
 import { type FaultyMethod, Faults } from './faults.ts'
@@ -113,7 +114,7 @@ export class FakeDriver implements ComputeDriver {
   async powerOn(ctx: RequestContext, guest: GuestRef, options: SpawnOptions = {}): Promise<GuestInfo> {
     await this.#faults.apply('powerOn', options.signal)
     const found = this.#own(guest)
-    if (!found) throw new InstancePowerOnFailure({ instance: guest.uid, reason: 'there is no such guest' })
+    if (!found) throw new GuestNotFound({ instance: guest.uid, host: this.#options.host })
     if (found.powerState === 'RUNNING') return infoOf(found)
     this.#hypervisor.boot(guest)
     const info = await this.#started(guest, options)

@@ -14,6 +14,7 @@ import type {
   PowerOffOptions,
   SpawnOptions,
 } from '../driver.ts'
+import { GuestNotFound } from '../guest-not-found.ts'
 import { LifecycleListeners } from '../lifecycle-listeners.ts'
 import { awaitKubeVirt } from './await-kubevirt.ts'
 import { BuildWatch } from './build-watch.ts'
@@ -22,9 +23,10 @@ import { GuestWatch } from './guest-watch.ts'
 import { Launch } from './launch.ts'
 import { hostResourcesOf } from './node-resources.ts'
 import { DEFAULT_OPTIONS, type KubeVirtDriverOptions } from './options.ts'
+import { isOnHost, isOwnedBy } from './ownership.ts'
 import { addressesOf, isFinal, isStartPending, powerStateOf } from './power-state.ts'
 import { Removal } from './removal.ts'
-import { NODE } from './resources.ts'
+import { NODE, type VirtualMachine } from './resources.ts'
 import { Shutdown } from './shutdown.ts'
 
 /**
@@ -110,8 +112,8 @@ export class KubeVirtDriver implements ComputeDriver {
   async powerOn(ctx: RequestContext, guest: GuestRef, options: SpawnOptions = {}): Promise<GuestInfo> {
     const startMs = this.#clock.now()
     options.signal?.throwIfAborted()
-    const { vm, vmi } = this.#watch.find(guest)
-    if (!vm) throw this.#powerOnFailure(guest, 'it has no VirtualMachine on this host')
+    const vm = await this.#vmToStart(guest)
+    const { vmi } = this.#watch.find(guest)
     const isUp = vmi !== undefined && !isFinal(vmi) && vmi.metadata.deletionTimestamp === undefined
     try {
       if (!isUp && !isStartPending({ vm, vmi })) {
@@ -135,6 +137,18 @@ export class KubeVirtDriver implements ComputeDriver {
 
   onLifecycleEvent(listener: (event: LifecycleEvent) => void): () => void {
     return this.#listeners.add(listener)
+  }
+
+  /** When none is known, the server is asked: that it is gone ends the operation for good. */
+  async #vmToStart(guest: GuestRef): Promise<VirtualMachine> {
+    const { host } = this.#options
+    const vm = this.#watch.find(guest).vm ?? (await this.#requests.get(guest).catch(toUnavailable))
+    const isThere = vm && isOwnedBy(vm, guest) && isOnHost(vm, host)
+    if (!isThere || vm.metadata.deletionTimestamp !== undefined) {
+      throw new GuestNotFound({ instance: guest.uid, host })
+    }
+    this.#watch.observe(vm)
+    return vm
   }
 
   #infoOf({ namespace, name, uid }: GuestRef): GuestInfo {

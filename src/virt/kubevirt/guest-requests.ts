@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.ts'
+import { KubernetesUnavailable } from '../../common/errors.ts'
 import { isAlreadyExists, isConflict, isNotFound, isRetryable } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { GuestRef } from '../driver.ts'
@@ -27,12 +28,18 @@ export class GuestRequests {
     this.#clock = deps.clock
   }
 
-  /** The VM of that name as it is now, whoever's it is. */
+  /**
+   * The VM of that name as it is now, whoever's it is.
+   * @throws KubernetesUnavailable when VMs are not served just now, which says nothing of this one
+   */
   async get(guest: GuestRef): Promise<VirtualMachine | undefined> {
-    return orUndefined(
-      isNotFound,
-      this.#retry(() => this.#client.get(VIRTUAL_MACHINE, refOf(guest))),
-    )
+    try {
+      return await this.#retry(() => this.#client.get(VIRTUAL_MACHINE, refOf(guest)))
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      if (error.details?.name === guest.name) return undefined
+      throw new KubernetesUnavailable({ reason: error.message }, { cause: error })
+    }
   }
 
   /** Undefined when the name is taken. */

@@ -1,0 +1,19 @@
+import { NovaError } from '../common/errors.ts'
+
+/**
+ * The guest is not on its host any more: somebody removed it behind our back. Nova's libvirt driver defines it
+ * anew for a start, from the disks that are left; ours had no disk but what went with it, or one whose content
+ * nobody vouches for, and a start that hands out an empty machine would hide that. So it says what it knows.
+ */
+export class GuestNotFound extends NovaError<{ instance: string; host: string }> {
+  readonly outcome = 'terminal'
+  readonly code = 404
+
+  constructor(details: GuestNotFound['details'], options?: ErrorOptions) {
+    super(
+      `The VirtualMachine of instance ${details.instance} is gone from ${details.host}, and without it the instance cannot be started; delete the instance and create it anew`,
+      details,
+      options,
+    )
+  }
+}
