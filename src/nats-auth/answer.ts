@@ -1,0 +1,54 @@
+import type { NatsPermissions } from '../rpc/nats-permissions.ts'
+import type { NatsClaims } from './jwt.ts'
+
+const NS_PER_MS = 1_000_000
+const NO_LIMIT = -1
+
+/** The claims of a client that is let in: who it is, what it may do, and until when. */
+export function userClaims(user: {
+  readonly userNkey: string
+  /** The account by its name, as brokers with accounts in their configuration have it. */
+  readonly account: string
+  /** Shown instead of what the client called itself. */
+  readonly name: string
+  readonly permissions: NatsPermissions
+  readonly expiresS: number
+}): NatsClaims {
+  const { publish, subscribe, allowResponses } = user.permissions
+  return {
+    sub: user.userNkey,
+    aud: user.account,
+    name: user.name,
+    exp: user.expiresS,
+    nats: {
+      type: 'user',
+      pub: only(publish.allow),
+      sub: only(subscribe.allow),
+      ...(allowResponses && { resp: { max: allowResponses.max, ttl: allowResponses.ttlMs * NS_PER_MS } }),
+      // What is left out is 0 and not «no limit».
+      subs: NO_LIMIT,
+      data: NO_LIMIT,
+      payload: NO_LIMIT,
+      allowed_connection_types: ['STANDARD'],
+    },
+  }
+}
+
+/** To NATS an empty list of what is allowed means everything. */
+function only(
+  subjects: readonly string[],
+): { readonly allow: readonly string[] } | { readonly deny: string[] } {
+  return subjects.length === 0 ? { deny: ['>'] } : { allow: subjects }
+}
+
+/** The claims of an answer: the user's JWT, or why there is none. */
+export function answerClaims(
+  request: { readonly userNkey: string; readonly serverId: string },
+  answer: { readonly jwt: string } | { readonly error: string },
+): NatsClaims {
+  return {
+    sub: request.userNkey,
+    aud: request.serverId,
+    nats: { type: 'authorization_response', ...answer },
+  }
+}
