@@ -135,6 +135,11 @@ export function isNotFound(error: unknown): error is ApiError {
   return error instanceof ApiError && error.code === 404
 }
 
+/** Authorisation, an admission policy or a quota says no. */
+export function isForbidden(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.code === 403
+}
+
 /** A precondition (resourceVersion, uid) did not hold: somebody else wrote first. */
 export function isConflict(error: unknown): error is ApiError {
   return error instanceof ApiError && error.code === 409 && error.reason !== 'AlreadyExists'

@@ -31,6 +31,11 @@ export interface WriteOptions extends RequestOptions {
   readonly fieldManager?: string | undefined
 }
 
+export interface CreateOptions extends WriteOptions {
+  /** On trial: it is checked as any other, and not kept. */
+  readonly dryRun?: boolean | undefined
+}
+
 export interface PatchOptions extends WriteOptions {
   readonly subresource?: 'status' | undefined
   /** The version the object must still have; 409 when it has not. */
@@ -79,7 +84,7 @@ export interface KubeClient {
   list<T extends KubeObject>(type: ResourceType<T>, options?: ListOptions): Promise<KubeList<T>>
 
   /** `object` needs none of what the server sets. */
-  create<T extends KubeObject>(type: ResourceType<T>, object: T, options?: WriteOptions): Promise<T>
+  create<T extends KubeObject>(type: ResourceType<T>, object: T, options?: CreateOptions): Promise<T>
 
   /** Writes the whole object; a `metadata.resourceVersion` in it is a precondition. */
   replace<T extends KubeObject>(

@@ -1,6 +1,7 @@
 import type { Clock } from '../common/clock.ts'
 import { isRetryable } from './api-error.ts'
 import type {
+  CreateOptions,
   DeleteOptions,
   JsonPatchOperation,
   KubeClient,
@@ -104,10 +105,11 @@ export class HttpKubeClient implements KubeClient {
   async create<T extends KubeObject>(
     type: ResourceType<T>,
     object: T,
-    options: WriteOptions = {},
+    options: CreateOptions = {},
   ): Promise<T> {
     const path = withQuery(pathOf(type, { namespace: object.metadata.namespace }), {
       fieldManager: options.fieldManager,
+      dryRun: options.dryRun === true ? 'All' : undefined,
     })
     return this.#object({ method: 'POST', path, body: JSON.stringify(object), signal: options.signal })
   }

@@ -27,7 +27,7 @@ export async function audit(world: World): Promise<void> {
   const { items: secrets } = await world.client.list(SECRET)
   const left = secrets.map(nameOf).filter((name) => name.includes('kilonova-user-data-'))
   const there = instances.map(({ metadata }) => metadata.uid ?? '')
-  expect(left.filter((name) => !there.some((uid) => name.endsWith(uid)))).toEqual([])
+  expect(left.filter((name) => !there.some((uid) => name.includes(uid)))).toEqual([])
 
   await eventually('what is claimed is what is bound', async () => {
     expect(await claimed(world)).toEqual(bound(instances))

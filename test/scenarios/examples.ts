@@ -52,7 +52,10 @@ export function describeExamples(makeWorld: MakeWorld): void {
 
       const vmi = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref)
       expect(vmi.spec.hostname).toBe('agent-1')
-      const secret = await world.client.get(SECRET, { ...ref, name: `kilonova-user-data-${metadata.uid}` })
+      const secret = await world.client.get(SECRET, {
+        ...ref,
+        name: `kilonova-user-data-${metadata.uid}-${status.host}`,
+      })
       expect(secret.data).toEqual({ userdata: spec.userData })
       expect(JSON.stringify(vmi.spec)).toContain(secret.metadata.name)
       expect(metadata.labels).toMatchObject({ team: 'ci' })

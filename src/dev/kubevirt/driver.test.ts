@@ -142,13 +142,30 @@ describe('KubeVirtDriver', () => {
 
   it('keeps user data in a Secret that comes and goes with the guest', async () => {
     const guest = await makeGuest({ userData: 'IyEvYmluL3NoCg==' })
-    const ref = { namespace: 'default', name: `kilonova-user-data-${guest.uid}` }
+    const ref = { namespace: 'default', name: `kilonova-user-data-${guest.uid}-${world.nodeOf('node-1')}` }
 
     await driver.spawn(ctx, guest)
 
     expect(await client.get(SECRET, ref)).toMatchObject({ data: { userdata: 'IyEvYmluL3NoCg==' } })
     await driver.destroy(ctx, guest)
     await expect(client.get(SECRET, ref)).rejects.toSatisfy(isNotFound)
+  })
+
+  it('misses the user’s own Secret before it makes anything, and takes it when it is there', async () => {
+    const guest = await makeGuest({ userDataSecret: `mine-of-${world.nodeOf('node-1')}` })
+    const metadata = { namespace: 'default', name: guest.userDataSecret ?? '' }
+
+    await expect(driver.spawn(ctx, guest)).rejects.toThrow(
+      `there is no Secret ${metadata.name} in namespace default`,
+    )
+    expect(await world.exists(guest)).toBe(false)
+    await expect(client.get(SECRET, metadata)).rejects.toSatisfy(isNotFound)
+
+    await client.create(SECRET, { apiVersion: 'v1', kind: 'Secret', metadata, data: { userdata: 'YQ==' } })
+    expect(await driver.spawn(ctx, guest)).toMatchObject({ powerState: 'RUNNING' })
+    await driver.destroy(ctx, guest)
+    expect((await client.get(SECRET, metadata)).data).toEqual({ userdata: 'YQ==' })
+    await client.delete(SECRET, metadata)
   })
 
   it('has a VM that is its own, pinned, and says which request made it', async () => {

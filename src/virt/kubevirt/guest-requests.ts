@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import { KubernetesUnavailable } from '../../common/errors.ts'
-import { isAlreadyExists, isConflict, isNotFound, isRetryable } from '../../kube/api-error.ts'
+import { isAlreadyExists, isConflict, isForbidden, isNotFound, isRetryable } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { GuestRef } from '../driver.ts'
 import {
@@ -50,14 +50,22 @@ export class GuestRequests {
     )
   }
 
-  async getSecret(namespace: string, name: string): Promise<Secret | undefined> {
-    return orUndefined(
-      isNotFound,
-      this.#retry(() => this.#client.get(SECRET, { namespace, name })),
-    )
+  /**
+   * Whether there is no Secret of that name, learnt without reading any: it is made on trial, which an agent may do
+   * where it may not read. Undefined when the API server does not say.
+   */
+  async lacksSecret(probe: Secret): Promise<boolean | undefined> {
+    try {
+      await this.#retry(() => this.#client.create(SECRET, probe, { dryRun: true }))
+      return true
+    } catch (error) {
+      if (isAlreadyExists(error)) return false
+      if (isForbidden(error)) return undefined
+      throw error
+    }
   }
 
-  /** Its name holds the instance's uid, so one that is there is the same. */
+  /** Its name holds the instance's uid and our host, so one that is there is the same. */
   async createSecret(secret: Secret): Promise<void> {
     await orUndefined(
       isAlreadyExists,

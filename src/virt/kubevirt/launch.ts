@@ -14,7 +14,7 @@ import { HOST_LABEL, isOnHost, isOwnedBy, ownerInWords } from './ownership.ts'
 import { hasStartRequest } from './power-state.ts'
 import { Removal } from './removal.ts'
 import type { VirtualMachine } from './resources.ts'
-import { type Placement, toUserDataSecret, toVirtualMachine } from './to-virtual-machine.ts'
+import { type Placement, toUserDataProbe, toUserDataSecret, toVirtualMachine } from './to-virtual-machine.ts'
 
 /** Makes one guest's VirtualMachine, or takes over the one that is there. */
 export class Launch {
@@ -90,19 +90,14 @@ export class Launch {
 
   /** Without it KubeVirt would wait in silence: a Pod whose Secret is missing just does not start. */
   async #checkUserDataSecret(): Promise<void> {
-    const { namespace, userDataSecret: name } = this.#guest
-    if (name === undefined) return
-    const secret = await this.#requests.getSecret(namespace, name)
-    if (!secret) {
-      throw new InstanceUserDataMalformed({ reason: `there is no Secret ${name} in namespace ${namespace}` })
-    }
-    if (secret.data?.['userdata'] === undefined) {
-      throw new InstanceUserDataMalformed({ reason: `Secret ${name} has no key userdata` })
-    }
+    const probe = toUserDataProbe(this.#guest, this.#placement.host)
+    if (!probe || !(await this.#requests.lacksSecret(probe))) return
+    const { name, namespace = '' } = probe.metadata
+    throw new InstanceUserDataMalformed({ reason: `there is no Secret ${name} in namespace ${namespace}` })
   }
 
   async #createSecret(): Promise<void> {
-    const secret = toUserDataSecret(this.#guest)
+    const secret = toUserDataSecret(this.#guest, this.#placement.host)
     if (secret) await this.#requests.createSecret(secret)
   }
 

@@ -4,8 +4,10 @@ import type { GuestRef } from '../driver.ts'
 
 /** On VM and VMI: the uid of the instance. */
 export const INSTANCE_UID_LABEL = 'compute.kilonova.dev/instance-uid'
-/** On VM and VMI: the host they are pinned to; an agent watches only its own host's. */
+/** On VM, VMI and Secret: the host they were made for; an agent watches only its own host's. */
 export const HOST_LABEL = 'compute.kilonova.dev/host'
+/** On Secret: the host's whole name. A VM has it in its affinity. The cluster's policies compare it with the agent's token. */
+export const HOST_ANNOTATION = HOST_LABEL
 /** On VM and VMI: the request that made them. */
 export const REQUEST_ID_ANNOTATION = 'compute.kilonova.dev/request-id'
 

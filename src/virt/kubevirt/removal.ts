@@ -65,7 +65,7 @@ export class Removal {
 
   async #delete(vm: VirtualMachine): Promise<void> {
     // First: once the VM is gone, nothing would tell a second try of the Secret.
-    const secret = userDataSecretNameOf(this.#guest)
+    const secret = userDataSecretNameOf(this.#guest, this.#host)
     const hasSecret = vm.spec.template.spec.volumes?.some(
       ({ cloudInitNoCloud, cloudInitConfigDrive }) =>
         isSecret(cloudInitNoCloud, secret) || isSecret(cloudInitConfigDrive, secret),

@@ -226,7 +226,7 @@ describe('toVirtualMachine', () => {
     {
       name: 'its own user data',
       change: { userData: 'IyEvYmluL3NoCg==' },
-      volume: { cloudInitNoCloud: { secretRef: { name: `kilonova-user-data-${UID}` } } },
+      volume: { cloudInitNoCloud: { secretRef: { name: `kilonova-user-data-${UID}-node-1.example.org` } } },
       secret: { userdata: 'IyEvYmluL3NoCg==' },
     },
     {
@@ -249,7 +249,7 @@ describe('toVirtualMachine', () => {
     },
   ])('gives cloud-init $name', ({ change, volume, secret }) => {
     expect(specOf(change).volumes?.[1]).toEqual({ name: 'cloud-init', ...volume })
-    expect(toUserDataSecret(makeGuest(change))?.data).toEqual(secret)
+    expect(toUserDataSecret(makeGuest(change), PLACEMENT.host)?.data).toEqual(secret)
   })
 
   it('labels a host whose name is too long for a label with a value of its own', () => {

@@ -1,7 +1,13 @@
 import { BuildAbortException } from '../../common/errors.ts'
 import type { OwnerReference } from '../../kube/resource.ts'
 import type { GuestSpec } from '../driver.ts'
-import { HOST_LABEL, hostLabelValue, INSTANCE_UID_LABEL, REQUEST_ID_ANNOTATION } from './ownership.ts'
+import {
+  HOST_ANNOTATION,
+  HOST_LABEL,
+  hostLabelValue,
+  INSTANCE_UID_LABEL,
+  REQUEST_ID_ANNOTATION,
+} from './ownership.ts'
 import { diskBusOf, firmwareOf, interfaceModelOf, machineOf, toKubeArchitecture } from './properties.ts'
 import type { CloudInit, DataVolumeTemplate, Secret, VirtualMachine, Volume } from './resources.ts'
 
@@ -76,7 +82,7 @@ function machineSpecOf(guest: GuestSpec, placement: Placement): VirtualMachine['
       },
     },
     networks: [{ name: NETWORK, pod: {} }],
-    volumes: [rootVolumeOf(guest), cloudInitVolumeOf(guest)],
+    volumes: [rootVolumeOf(guest), cloudInitVolumeOf(guest, placement.host)],
   }
 }
 
@@ -140,23 +146,26 @@ function dataVolumeNameOf(guest: GuestSpec): string {
   return `${guest.name}-root-${guest.uid.slice(0, 8)}`
 }
 
-function cloudInitVolumeOf(guest: GuestSpec): Volume {
-  const source = cloudInitOf(guest)
+function cloudInitVolumeOf(guest: GuestSpec, host: string): Volume {
+  const source = cloudInitOf(guest, host)
   return guest.properties.img_config_drive === 'mandatory'
     ? { name: CLOUD_INIT, cloudInitConfigDrive: source }
     : { name: CLOUD_INIT, cloudInitNoCloud: source }
 }
 
 /** Without user data an empty document: the guest still learns its name and id, as from Nova's metadata. */
-function cloudInitOf(guest: GuestSpec): CloudInit {
+function cloudInitOf(guest: GuestSpec, host: string): CloudInit {
   const secret =
-    guest.userDataSecret ?? (guest.userData === undefined ? undefined : userDataSecretNameOf(guest))
+    guest.userDataSecret ?? (guest.userData === undefined ? undefined : userDataSecretNameOf(guest, host))
   return secret === undefined ? { userData: '#cloud-config\n' } : { secretRef: { name: secret } }
 }
 
-/** The Secret we keep an instance's user data in. The uid makes it ours. */
-export function userDataSecretNameOf(guest: Pick<GuestSpec, 'uid'>): string {
-  return `kilonova-user-data-${guest.uid}`
+/**
+ * The Secret we keep an instance's user data in. The uid makes it this instance's, the host makes it this agent's: what
+ * the agent of another host left, or was made to leave, is not taken for ours.
+ */
+export function userDataSecretNameOf(guest: Pick<GuestSpec, 'uid'>, host: string): string {
+  return `kilonova-user-data-${guest.uid}-${hostLabelValue(host)}`
 }
 
 /**
@@ -164,19 +173,35 @@ export function userDataSecretNameOf(guest: Pick<GuestSpec, 'uid'>): string {
  * the VM. It belongs to the instance and not to the VM, because it must be there first and because a VM of the
  * next attempt may want it while the garbage collector clears away after the last one.
  */
-export function toUserDataSecret(guest: GuestSpec): Secret | undefined {
-  if (guest.userData === undefined || guest.userDataSecret !== undefined) return undefined
+export function toUserDataSecret(guest: GuestSpec, host: string): Secret | undefined {
+  const { userData, userDataSecret } = guest
+  if (userData === undefined || userDataSecret !== undefined) return undefined
+  return secretOf(guest, host, { name: userDataSecretNameOf(guest, host), userdata: userData })
+}
+
+/** What is written on trial, and never kept, to learn whether the user's own Secret is there: nobody may read it. */
+export function toUserDataProbe(guest: GuestSpec, host: string): Secret | undefined {
+  const { userDataSecret: name } = guest
+  return name === undefined ? undefined : secretOf(guest, host, { name, userdata: '' })
+}
+
+function secretOf(guest: GuestSpec, host: string, content: { name: string; userdata: string }): Secret {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: {
       namespace: guest.namespace,
-      name: userDataSecretNameOf(guest),
-      labels: { 'app.kubernetes.io/managed-by': 'kilonova', [INSTANCE_UID_LABEL]: guest.uid },
+      name: content.name,
+      labels: {
+        'app.kubernetes.io/managed-by': 'kilonova',
+        [INSTANCE_UID_LABEL]: guest.uid,
+        [HOST_LABEL]: hostLabelValue(host),
+      },
+      annotations: { [HOST_ANNOTATION]: host },
       ownerReferences: [ownerReferenceTo(guest)],
     },
     type: 'Opaque',
     immutable: true,
-    data: { userdata: guest.userData },
+    data: { userdata: content.userdata },
   }
 }
