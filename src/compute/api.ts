@@ -104,16 +104,11 @@ export class ComputeApi {
     await this.#deps.instances.save(instance, update, {})
   }
 
-  /** Sees to it that there is a record of the operation in flight. */
-  async record(ctx: RequestContext, instance: Instance, action: ActionName): Promise<void> {
-    await this.#deps.actions.begin(ctx, refOfInstance(instance), action)
-  }
-
   /**
    * Makes the record of the operation in flight, unless it is there: whoever began it may have died between its
    * two writes.
    */
-  async ensureRecord(ctx: RequestContext, instance: Instance, action: ActionName): Promise<void> {
+  async record(ctx: RequestContext, instance: Instance, action: ActionName): Promise<void> {
     await this.#deps.actions.begin(ctx, refOfInstance(instance), action)
   }
 

@@ -179,6 +179,21 @@ describe('Delete', () => {
     expect(world.sent).toEqual([])
   })
 
+  it('leaves a record of a delete that could not write one when it began', async () => {
+    const instance = await deleted({ vmState: 'error' })
+    kube.server.faults.refuse({ resource: 'instanceactions', verb: 'create' }, 503)
+    await expect(remove.reconcile(instance)).rejects.toThrow()
+    kube.server.faults.clear()
+    const begun = await world.refresh()
+    expect(begun.status.taskState).toBe('deleting')
+
+    await remove.reconcile(begun)
+
+    await expect(kube.instance()).rejects.toSatisfy(isNotFound)
+    const record = await kube.action(recordName('delete', requestId(instance, 2)))
+    expect(record.status).toMatchObject({ result: 'Success' })
+  })
+
   it('does not take off the finalizers of others', async () => {
     const created = await kube.putInstance({
       finalizers: [FINALIZER, 'example.com/other'],

@@ -43,6 +43,8 @@ export class Delete implements Duty {
     if (host) return undefined
     // No host had it when the delete began, and none can get it any more: there is nothing to remove.
     const ctx = this.#contexts.inFlight(instance)
+    // Whoever began the delete may not have come to its record.
+    await this.#api.record(ctx, instance, 'delete')
     await this.#actions.end(ctx, refOfInstance(instance), 'delete', {
       result: 'Success',
       progress: NO_PROGRESS,
