@@ -30,7 +30,7 @@ const config = loadKubeConfig({ path: kubeconfig })
 const running = hosts.map((host) => {
   const settings = { ...readOptions(COMPUTE_SETTINGS, [], {}), host }
   const client = HttpKubeClient.fromKubeConfig(config, { clock, userAgent: `kilonova/nova-compute-${host}` })
-  const transport = openTransport(messaging, { clock, log })
+  const transport = openTransport(messaging, { clock, log }, { sender: { service: 'compute', host } })
   const driver = openDriver({ client, clock, log }, settings)
   const service = buildCompute({ driver, transport, clock, ids: new RandomIds(), log }, settings)
   return { service, client, transport }

@@ -32,7 +32,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
   const flavors = new Informer({ client, clock, log }, { type: FLAVOR })
   const images = new Informer({ client, clock, log }, { type: IMAGE })
   const informers = [instances, actions, flavors, images]
-  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') }, { sender: 'nova-api' })
+  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
   const events = new EventRecorder(deps, { component: 'nova-api', instance: settings.identity })
   const instanceStore = new InstanceStore({ client, clock, observe: (one) => instances.observe(one) })
   const actionStore = new ActionStore(deps)

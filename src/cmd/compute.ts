@@ -8,7 +8,6 @@ import { ResourceTracker } from '../compute/resource-tracker.ts'
 import { COMPUTE_RPC_VERSION, COMPUTE_TOPIC } from '../compute/rpcapi.ts'
 import { serveCompute } from '../compute/service.ts'
 import { ConductorApi } from '../conductor/api.ts'
-import { computeSender } from '../conductor/compute-rights.ts'
 import { ConductorRpcApi } from '../conductor/rpcapi.ts'
 import type { ComputeSettings } from '../conf/compute.ts'
 import { RpcClient } from '../rpc/client.ts'
@@ -30,7 +29,7 @@ export function buildCompute(
   // A conductor that died in the middle of a call never answers; its calls are short, and safe to repeat.
   const rpc = new RpcClient(
     { ...deps, log: log.named('nova.rpc.client') },
-    { sender: computeSender(host), callTimeoutMs: settings.rpcResponseTimeout },
+    { callTimeoutMs: settings.rpcResponseTimeout },
   )
   const conductor = new ConductorApi(
     { rpc: new ConductorRpcApi({ rpc }), clock, log, signal: stopping.signal },

@@ -18,7 +18,7 @@ describe('health', () => {
     isThere = true
     broker = new MemoryBroker({ clock })
     const { log } = captureLog()
-    transport = new MemoryTransport({ broker, log }, { roundTripTimeoutMs: 50 })
+    transport = new MemoryTransport({ broker, log }, { sender: { service: 'api' }, roundTripTimeoutMs: 50 })
     await transport.connect()
     const service = {
       name: 'nova-test',

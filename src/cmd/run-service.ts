@@ -2,7 +2,7 @@ import { SystemClock } from '../common/clock.ts'
 import { RandomIds } from '../common/ids.ts'
 import { openLog } from '../common/log.ts'
 import { API_OPTIONS } from '../conf/api.ts'
-import { inClusterAddress, logOptions, type SERVICE_OPTIONS } from '../conf/common.ts'
+import { inClusterAddress, logOptions, messagingFiles, type SERVICE_OPTIONS } from '../conf/common.ts'
 import { COMPUTE_OPTIONS } from '../conf/compute.ts'
 import { CONDUCTOR_OPTIONS } from '../conf/conductor.ts'
 import { readOptions, type Values } from '../conf/options.ts'
@@ -10,6 +10,7 @@ import { SCHEDULER_OPTIONS } from '../conf/scheduler.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
 import { loadKubeConfig } from '../kube/kube-config.ts'
 import { openTransport } from '../rpc/open-transport.ts'
+import { describeSender, type Sender } from '../rpc/sender.ts'
 import { buildApi } from './api.ts'
 import { buildCompute } from './compute.ts'
 import { buildConductor } from './conductor.ts'
@@ -23,25 +24,25 @@ type Env = Readonly<Record<string, string | undefined>>
 /** Runs nova-api until the process is told to stop. */
 export async function runApi(argv: readonly string[], env: Env): Promise<void> {
   const conf = readOptions(API_OPTIONS, argv, env)
-  await runService(conf, env, 'nova-api', (deps) => buildApi(deps, conf))
+  await runService(conf, env, { service: 'api' }, (deps) => buildApi(deps, conf))
 }
 
 /** Runs nova-scheduler until the process is told to stop. */
 export async function runScheduler(argv: readonly string[], env: Env): Promise<void> {
   const conf = readOptions(SCHEDULER_OPTIONS, argv, env)
-  await runService(conf, env, 'nova-scheduler', (deps) => buildScheduler(deps, conf))
+  await runService(conf, env, { service: 'scheduler' }, (deps) => buildScheduler(deps, conf))
 }
 
 /** Runs nova-conductor until the process is told to stop. */
 export async function runConductor(argv: readonly string[], env: Env): Promise<void> {
   const conf = readOptions(CONDUCTOR_OPTIONS, argv, env)
-  await runService(conf, env, 'nova-conductor', (deps) => buildConductor(deps, conf))
+  await runService(conf, env, { service: 'conductor' }, (deps) => buildConductor(deps, conf))
 }
 
 /** Runs nova-compute until the process is told to stop. */
 export async function runCompute(argv: readonly string[], env: Env): Promise<void> {
   const conf = readOptions(COMPUTE_OPTIONS, argv, env)
-  await runService(conf, env, `nova-compute-${conf.host}`, (deps) => {
+  await runService(conf, env, { service: 'compute', host: conf.host }, (deps) => {
     return buildCompute({ ...deps, driver: openDriver(deps, conf) }, conf)
   })
 }
@@ -51,16 +52,20 @@ export async function runCompute(argv: readonly string[], env: Env): Promise<voi
 async function runService(
   conf: Values<typeof SERVICE_OPTIONS>,
   env: Env,
-  name: string,
+  sender: Sender,
   build: (deps: ServiceDeps) => Service,
 ): Promise<void> {
+  const files = messagingFiles(conf)
   const clock = new SystemClock()
   const sink = openLog(logOptions(conf))
   const log = sink.logger
   const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
   const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
-  const client = HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: `kilonova/${name}` })
-  const transport = openTransport(conf.messaging, { clock, log }, { ackWaitMs: conf.ackWait })
+  const client = HttpKubeClient.fromKubeConfig(kubeConfig, {
+    clock,
+    userAgent: `kilonova/nova-${describeSender(sender)}`,
+  })
+  const transport = openTransport(conf.messaging, { clock, log }, { sender, files, ackWaitMs: conf.ackWait })
   const service = build({ client, transport, clock, ids: new RandomIds(), log })
   await runUntilTold({ service, transport, clock, log }, conf)
   await transport.close()

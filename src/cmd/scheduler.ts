@@ -31,7 +31,7 @@ export function buildScheduler(
   const { client, clock, log, transport } = deps
   const instances = new Informer({ client, clock, log }, { type: INSTANCE })
   const nodes = new Informer({ client, clock, log }, { type: COMPUTE_NODE })
-  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') }, { sender: 'nova-scheduler' })
+  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
   const events = new EventRecorder(deps, { component: 'nova-scheduler', instance: settings.identity })
   const monitor = new ServiceMonitor(
     { client, nodes, clock, log },
@@ -62,12 +62,13 @@ export function buildScheduler(
     casts: false,
     calls: false,
   })
-  hearHeartbeats(heartbeats, monitor)
+  hearHeartbeats(heartbeats, { monitor, log })
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     const server = new RpcServer(deps, {
       target,
       version: SCHEDULER_RPC_VERSION,
+      calls: false,
       fanouts: false,
       maxConcurrent: settings.schedulerConcurrency,
       maxDeliveries: MAX_DELIVERIES,

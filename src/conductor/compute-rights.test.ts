@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { Forbidden } from '../common/errors.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
-import { checkComputeMaySet, computeSender, hostOfSender } from './compute-rights.ts'
+import { checkComputeMaySet, hostOfSender } from './compute-rights.ts'
 
 describe('a sender', () => {
   it('that is a compute agent speaks for its host', () => {
-    expect(hostOfSender(computeSender('node-1.example.com'))).toBe('node-1.example.com')
+    expect(hostOfSender({ service: 'compute', host: 'node-1.example.com' })).toBe('node-1.example.com')
   })
 
-  it.each(['-', 'nova-api', 'nova-scheduler', 'compute:node-1', ''])('%j is no compute agent', (sender) => {
-    expect(() => hostOfSender(sender)).toThrow(new Forbidden({ reason: `'${sender}' is no compute agent` }))
+  it.each(['api', 'scheduler', 'conductor'] as const)('%j is no compute agent', (service) => {
+    const refusal = new Forbidden({ reason: `'${service}' is no compute agent` })
+    expect(() => hostOfSender({ service })).toThrow(refusal)
   })
 })
 

@@ -1,5 +1,6 @@
 import { Forbidden } from '../common/errors.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
+import { describeSender, type Sender } from '../rpc/sender.ts'
 
 /** What a compute agent may change of an instance on its host. Nova's conductor kept such a list too. */
 const COMPUTE_MAY_SET: ReadonlySet<keyof InstanceUpdate> = new Set([
@@ -14,22 +15,13 @@ const COMPUTE_MAY_SET: ReadonlySet<keyof InstanceUpdate> = new Set([
   'terminatedAt',
 ])
 
-const COMPUTE_SENDER = 'nova-compute:'
-
-/** How a compute agent names itself in its messages. */
-export function computeSender(host: string): string {
-  return `${COMPUTE_SENDER}${host}`
-}
-
 /**
  * The host of the compute agent that sent a message.
  * @throws Forbidden when the sender is no compute agent
  */
-export function hostOfSender(sender: string): string {
-  if (!sender.startsWith(COMPUTE_SENDER)) {
-    throw new Forbidden({ reason: `'${sender}' is no compute agent` })
-  }
-  return sender.slice(COMPUTE_SENDER.length)
+export function hostOfSender(sender: Sender): string {
+  if (sender.service === 'compute') return sender.host
+  throw new Forbidden({ reason: `'${describeSender(sender)}' is no compute agent` })
 }
 
 /**

@@ -21,7 +21,6 @@ import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { captureLog, type LogCapture } from '../testing/log-capture.ts'
 import { MemoryRpc } from '../testing/memory-rpc.ts'
-import { computeSender } from './compute-rights.ts'
 import { ConductorManager } from './manager.ts'
 import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC, ConductorRpcApi, type ComputeNodeReport } from './rpcapi.ts'
 import { serveConductor } from './service.ts'
@@ -78,7 +77,7 @@ afterEach(async () => {
 })
 
 function asAgentOf(host: string): ConductorRpcApi {
-  return new ConductorRpcApi({ rpc: rpc.client(computeSender(host)) })
+  return new ConductorRpcApi({ rpc: rpc.client({ service: 'compute', host }) })
 }
 
 const SPAWNING: InstanceStatus = {
@@ -230,7 +229,7 @@ describe('an update', () => {
     {
       what: 'of a service that is no agent',
       run: (one: Instance) =>
-        new ConductorRpcApi({ rpc: rpc.client('nova-scheduler') }).instanceUpdate(ctx, args(one)),
+        new ConductorRpcApi({ rpc: rpc.client({ service: 'scheduler' }) }).instanceUpdate(ctx, args(one)),
       error: Forbidden,
     },
     {

@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { LogLevel, LogOptions } from '../common/log.ts'
-import { type Option, UsageError, oneOf, optionalText, seconds, text, wholeNumber } from './options.ts'
+import type { CredentialFiles } from '../rpc/nats-credentials.ts'
+import {
+  type Option,
+  oneOf,
+  optionalText,
+  seconds,
+  text,
+  UsageError,
+  type Values,
+  wholeNumber,
+} from './options.ts'
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
@@ -30,6 +40,37 @@ export const LOG_OPTIONS = {
   logFile: optionalText('append to this file instead of standard error', 'FILE'),
 }
 
+/** How the message broker is reached, and what is shown to it. */
+export const MESSAGING_OPTIONS = {
+  messaging: text(
+    'the message broker; tls:// for TLS, several servers with commas',
+    'nats://127.0.0.1:4222',
+    'URL',
+  ),
+  messagingTokenFile: optionalText('a token shown to the broker; read anew at each connect', 'FILE'),
+  messagingCaFile: optionalText("trust these certificates for the broker's, and no others", 'FILE'),
+  messagingCredsFile: optionalText('a NATS creds file, for a NATS of your own', 'FILE'),
+  messagingCertFile: optionalText('our certificate, for a broker that asks for one', 'FILE'),
+  messagingKeyFile: optionalText('the key of that certificate', 'FILE'),
+}
+
+/**
+ * The files of the messaging options, as a transport takes them.
+ * @throws UsageError for a certificate without its key, or the other way round
+ */
+export function messagingFiles(conf: Values<typeof MESSAGING_OPTIONS>): CredentialFiles {
+  if ((conf.messagingCertFile === undefined) !== (conf.messagingKeyFile === undefined)) {
+    throw new UsageError('--messaging-cert-file and --messaging-key-file are given together or not at all')
+  }
+  return {
+    tokenFile: conf.messagingTokenFile,
+    caFile: conf.messagingCaFile,
+    credsFile: conf.messagingCredsFile,
+    certFile: conf.messagingCertFile,
+    keyFile: conf.messagingKeyFile,
+  }
+}
+
 /** What every service process takes. */
 export const SERVICE_OPTIONS = {
   ...LOG_OPTIONS,
@@ -37,7 +78,7 @@ export const SERVICE_OPTIONS = {
     'kubeconfig of the Kubernetes API; inside a pod its service account is used',
     'FILE',
   ),
-  messaging: text('the message broker', 'nats://127.0.0.1:4222', 'URL'),
+  ...MESSAGING_OPTIONS,
   ackWait: seconds('after how long a message goes to another worker when its own fell silent', 30),
   healthPort: wholeNumber('port of /healthz and /readyz; 0 for none', 0, 'PORT'),
   identity: text('this process among its likes, in leases', `${hostname()}_${randomUUID().slice(0, 8)}`),

@@ -111,11 +111,11 @@ export class DevCluster {
       {
         clock: this.#clock,
         openClient: (service) => this.#open(service),
-        openTransport: (log) =>
+        openTransport: (sender, log) =>
           openTransport(
             this.#options.messaging,
             { log, clock: this.#clock, broker: this.broker },
-            ackWaitOf(this.#options),
+            { ...ackWaitOf(this.#options), sender },
           ),
         openDriver,
       },

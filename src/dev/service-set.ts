@@ -12,6 +12,7 @@ import { COMPUTE_SETTINGS, type ComputeSettings } from '../conf/compute.ts'
 import { readOptions } from '../conf/options.ts'
 import { SCHEDULER_SETTINGS } from '../conf/scheduler.ts'
 import type { KubeClient } from '../kube/client.ts'
+import type { Sender } from '../rpc/sender.ts'
 import type { Transport } from '../rpc/transport.ts'
 import type { ComputeDriver } from '../virt/driver.ts'
 
@@ -19,7 +20,7 @@ export interface ServiceSetDeps {
   readonly clock: Clock
   /** A connection to the API server for each service, as each would have as a process of its own. */
   readonly openClient: (service: string) => KubeClient
-  readonly openTransport: (log: ServiceDeps['log']) => Transport
+  readonly openTransport: (sender: Sender, log: ServiceDeps['log']) => Transport
   readonly openDriver: (deps: ServiceDeps, settings: ComputeSettings) => ComputeDriver
 }
 
@@ -72,7 +73,7 @@ export class ServiceSet {
   async start(name: string): Promise<void> {
     const sink = openLog({ ...this.#options.log, file: this.logFile(name) })
     const client = this.#deps.openClient(name)
-    const transport = this.#deps.openTransport(sink.logger)
+    const transport = this.#deps.openTransport(senderOfService(name), sink.logger)
     const deps = { client, transport, clock: this.#deps.clock, ids: new RandomIds(), log: sink.logger }
     const service = this.#build(name, deps)
     this.#running.set(name, { service, client, transport, sink })
@@ -120,18 +121,25 @@ export class ServiceSet {
   #build(name: string, deps: ServiceDeps): Service {
     const { env } = this.#options
     const identity = `${name}_${deps.ids.uuid().slice(0, 8)}`
-    switch (/^nova-(?:api|scheduler|conductor)/.exec(name)?.[0]) {
-      case 'nova-api':
+    const sender = senderOfService(name)
+    switch (sender.service) {
+      case 'api':
         return buildApi(deps, { ...readOptions(API_SETTINGS, [], env), identity })
-      case 'nova-scheduler':
+      case 'scheduler':
         return buildScheduler(deps, { ...readOptions(SCHEDULER_SETTINGS, [], env), identity })
-      case 'nova-conductor':
+      case 'conductor':
         return buildConductor(deps, { identity })
-      default: {
-        const host = name.replace(/^nova-compute-/, '')
-        const settings = { ...readOptions(COMPUTE_SETTINGS, [], env), host }
+      case 'compute': {
+        const settings = { ...readOptions(COMPUTE_SETTINGS, [], env), host: sender.host }
         return buildCompute({ ...deps, driver: this.#deps.openDriver(deps, settings) }, settings)
       }
     }
   }
+}
+
+/** `nova-scheduler-2` is a scheduler, `nova-compute-node-1` the agent of node-1. */
+function senderOfService(name: string): Sender {
+  const [, central] = /^nova-(api|scheduler|conductor)/.exec(name) ?? []
+  if (central === 'api' || central === 'scheduler' || central === 'conductor') return { service: central }
+  return { service: 'compute', host: name.replace(/^nova-compute-/, '') }
 }

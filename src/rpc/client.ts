@@ -21,8 +21,6 @@ export interface RpcClientDeps {
 export interface RpcClientOptions {
   /** How long a call waits for its answer when neither it nor its context says. Nova: rpc_response_timeout. */
   readonly callTimeoutMs?: number
-  /** Who sends, as receivers see it: `nova-compute:node-1`. */
-  readonly sender?: string
   /** Which errors come back as their own class. */
   readonly errors?: ErrorRegistry
 }
@@ -34,7 +32,6 @@ export class RpcClient {
   readonly #ids: IdGenerator
   readonly #log: Logger | undefined
   readonly #callTimeoutMs: number
-  readonly #sender: string
   readonly #errors: ErrorRegistry
 
   constructor(deps: RpcClientDeps, options: RpcClientOptions = {}) {
@@ -43,7 +40,6 @@ export class RpcClient {
     this.#ids = deps.ids
     this.#log = deps.log?.named('nova.rpc.client')
     this.#callTimeoutMs = options.callTimeoutMs ?? 60_000
-    this.#sender = options.sender ?? '-'
     this.#errors = options.errors ?? ERRORS
   }
 
@@ -102,7 +98,7 @@ export class RpcClient {
 
   #encode<A, R>(ctx: RequestContext, method: RpcMethod<A, R>, args: A): Message {
     return {
-      headers: encodeHeaders(ctx, { sender: this.#sender, sentAt: this.#clock.now() }),
+      headers: encodeHeaders(ctx, this.#clock.now()),
       body: encodeEnvelope({ method: method.name, version: method.version, args }),
     }
   }

@@ -1,6 +1,8 @@
 import type { Logger } from '../common/log.ts'
 import { messageOf } from '../common/errors.ts'
 import { type DeadLetter, decodeDeadLetter } from './dead-letter.ts'
+import { describeSender } from './sender.ts'
+import { describeTarget } from './target.ts'
 import type { CastMessage, Settlement, Subscription, Transport } from './transport.ts'
 
 export interface DeadLetterConsumerOptions {
@@ -52,9 +54,19 @@ export class DeadLetterConsumer {
 
   async #onLetter(message: CastMessage, handler: (letter: DeadLetter) => Promise<void>): Promise<Settlement> {
     const letter = decodeDeadLetter(message.body)
+    const sender = describeSender(message.sender)
     if (!letter) {
-      this.#log.warn('Dropped an unreadable dead letter', { body: message.body.slice(0, 200) })
+      this.#log.warn('Dropped an unreadable dead letter', { sender, body: message.body.slice(0, 200) })
       return { kind: 'terminate', reason: 'unreadable' }
+    }
+    // Who serves a queue gives its messages up, and nobody else's.
+    const target = describeTarget({
+      topic: letter.topic,
+      ...(letter.host !== undefined && { host: letter.host }),
+    })
+    if (target !== sender) {
+      this.#log.with(letter.ctx).warn("Dropped a dead letter of another's queue", { sender, target })
+      return { kind: 'terminate', reason: 'not of its sender' }
     }
     try {
       await handler(letter)

@@ -1,17 +1,18 @@
 import type { RequestContext } from '../common/context.ts'
 import { checkArguments, decodeEnvelope, type Envelope } from './envelope.ts'
 import { NoSuchMethod, UnsupportedVersion } from './errors.ts'
-import { decodeContext, decodeSender } from './headers.ts'
+import { decodeContext } from './headers.ts'
 import type { RpcMethod } from './method.ts'
-import type { Message } from './transport.ts'
+import type { Sender } from './sender.ts'
+import type { ReceivedMessage } from './transport.ts'
 import { isCompatible } from './version.ts'
 
 /** How a message came to its handler. */
 export interface Delivery {
   /** 1, 2, ...: a cast may be delivered again; a call or a fanout is always the first. */
   readonly attempt: number
-  /** Who sent it, `-` if it did not say. */
-  readonly sender: string
+  /** Who sent it: the broker vouches for it. */
+  readonly sender: Sender
   readonly kind: 'cast' | 'call' | 'fanout'
 }
 
@@ -58,7 +59,7 @@ export class Dispatcher {
    *
    * @throws InvalidMessage, UnsupportedVersion, NoSuchMethod or InvalidArguments
    */
-  open(message: Message, kind: Delivery['kind'], attempt: number): OpenedMessage {
+  open(message: ReceivedMessage, kind: Delivery['kind'], attempt: number): OpenedMessage {
     const envelope = decodeEnvelope(message.body)
     const ctx = decodeContext(message.headers)
     // The version first, as oslo.messaging does: a method we do not know may be one of a newer version.
@@ -68,6 +69,6 @@ export class Dispatcher {
     }
     const opener = this.#openers.get(method)
     if (!opener) throw new NoSuchMethod({ topic: this.#topic, method })
-    return opener(ctx, envelope, { attempt, kind, sender: decodeSender(message.headers) })
+    return opener(ctx, envelope, { attempt, kind, sender: message.sender })
   }
 }

@@ -48,6 +48,28 @@ export class MessageDeliveryFailure extends NovaError<{
   }
 }
 
+/**
+ * The broker does not let this sender send to the target. Its rights can be mended while services run, so it may
+ * be sent again.
+ */
+export class MessageRefused extends NovaError<{
+  topic: string
+  host?: string | undefined
+  sender: string
+  subject: string
+}> {
+  readonly outcome = 'retry'
+  readonly code = 403
+
+  constructor(details: MessageRefused['details'], options?: ErrorOptions) {
+    super(
+      `The message broker does not let ${details.sender} send to ${targetText(details)}: no right to publish to ${details.subject}`,
+      details,
+      options,
+    )
+  }
+}
+
 /** The server does not serve this version of the API. */
 export class UnsupportedVersion extends NovaError<{ method: string; version: string; served: string }> {
   readonly outcome = 'terminal'

@@ -8,26 +8,18 @@ const USER = 'Kilonova-User'
 const PROJECT = 'Kilonova-Project'
 const INSTANCE = 'Kilonova-Instance'
 const DEADLINE = 'Kilonova-Deadline'
-const SENDER = 'Kilonova-Sender'
 const SENT_AT = 'Kilonova-Sent-At'
 
 /** Present on a reply that carries an error in place of a result. */
 export const FAILURE = 'Kilonova-Failure'
 
-/** Who sent a message, and when (milliseconds since the epoch, by the sender's clock). */
-export interface Origin {
-  readonly sender: string
-  readonly sentAt: number
-}
-
-/** The request context and the origin as headers. */
-export function encodeHeaders(ctx: RequestContext, origin: Origin): MessageHeaders {
+/** The request context, and when it is sent (milliseconds since the epoch, by the sender's clock), as headers. */
+export function encodeHeaders(ctx: RequestContext, sentAt: number): MessageHeaders {
   const headers: Record<string, string> = {
     [REQUEST_ID]: encodeValue(ctx.requestId),
     [USER]: encodeValue(ctx.user),
     [PROJECT]: encodeValue(ctx.project),
-    [SENDER]: encodeValue(origin.sender),
-    [SENT_AT]: String(origin.sentAt),
+    [SENT_AT]: String(sentAt),
   }
   if (ctx.globalRequestId !== undefined) headers[GLOBAL_REQUEST_ID] = encodeValue(ctx.globalRequestId)
   if (ctx.instanceUid !== undefined) headers[INSTANCE] = encodeValue(ctx.instanceUid)
@@ -52,12 +44,6 @@ export function decodeContext(headers: MessageHeaders): RequestContext {
     ...(instanceUid && { instanceUid: decodeValue(INSTANCE, instanceUid) }),
     ...(deadline !== undefined && { deadlineMs }),
   }
-}
-
-/** The sender's name, `-` if it gave none. */
-export function decodeSender(headers: MessageHeaders): string {
-  const value = headers[SENDER]
-  return value ? decodeValue(SENDER, value) : '-'
 }
 
 function required(headers: MessageHeaders, name: string): string {

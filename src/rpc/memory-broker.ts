@@ -1,17 +1,17 @@
 import type { Clock } from '../common/clock.ts'
 import { ConnectionStatus } from './connection-status.ts'
-import type { Message } from './transport.ts'
+import type { Message, ReceivedMessage } from './transport.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /** A server of calls: `isConnected` is false while its transport is away. */
 export interface CallServer {
   isConnected(): boolean
-  answer(message: Message): Promise<Message>
+  answer(message: ReceivedMessage): Promise<Message>
 }
 
 export interface FanoutListener {
   isConnected(): boolean
-  deliver(message: Message): void
+  deliver(message: ReceivedMessage): void
 }
 
 /**
@@ -98,7 +98,7 @@ export class MemoryBroker {
     }
   }
 
-  fanout(topic: string, message: Message): void {
+  fanout(topic: string, message: ReceivedMessage): void {
     for (const listener of this.#listeners.get(topic) ?? []) {
       if (listener.isConnected()) setImmediate(() => listener.deliver(message))
     }

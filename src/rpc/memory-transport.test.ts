@@ -9,9 +9,9 @@ describeRpcContract('memory', async () => {
   const broker = new MemoryBroker({ clock: new SystemClock() }, { ackWaitMs })
   return {
     ackWaitMs,
-    open: (lines) => {
+    open: (sender, lines) => {
       const log = loggerTo((line) => lines.push(line), { format: 'text', level: 'debug' })
-      return new MemoryTransport({ broker, log }, { publishDeadlineMs: 300, roundTripTimeoutMs: 100 })
+      return new MemoryTransport({ broker, log }, { sender, publishDeadlineMs: 300, roundTripTimeoutMs: 100 })
     },
     stored: async () => broker.storedCasts(),
     stopBroker: async () => broker.disconnect(),

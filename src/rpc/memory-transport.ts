@@ -4,11 +4,13 @@ import { ConnectionStatus } from './connection-status.ts'
 import { MessageDeliveryFailure } from './errors.ts'
 import type { MemoryBroker } from './memory-broker.ts'
 import { Running } from './running.ts'
+import type { Sender } from './sender.ts'
 import { assertTarget, subjectOf, type Target } from './target.ts'
 import type {
   CastHandler,
   ConsumeOptions,
   Message,
+  ReceivedMessage,
   RequestOutcome,
   Subscription,
   Transport,
@@ -19,6 +21,7 @@ import type { WorkerLink } from './work-queue.ts'
 const DEAD_LETTERS = 'dead'
 
 export interface MemoryTransportOptions {
+  readonly sender: Sender
   /** How long a send waits for a broker that is away. */
   readonly publishDeadlineMs?: number
   readonly roundTripTimeoutMs?: number
@@ -29,6 +32,7 @@ export interface MemoryTransportOptions {
  * on a real broker: closing one is that process's death.
  */
 export class MemoryTransport implements Transport {
+  readonly sender: Sender
   readonly #broker: MemoryBroker
   readonly #clock: Clock
   readonly #log: Logger
@@ -43,8 +47,9 @@ export class MemoryTransport implements Transport {
 
   constructor(
     deps: { readonly broker: MemoryBroker; readonly log: Logger },
-    options: MemoryTransportOptions = {},
+    options: MemoryTransportOptions,
   ) {
+    this.sender = options.sender
     this.#broker = deps.broker
     this.#clock = deps.broker.clock
     this.#log = deps.log.named('nova.rpc.memory')
@@ -81,7 +86,7 @@ export class MemoryTransport implements Transport {
 
   async publishCast(target: Target, message: Message, _id: string): Promise<void> {
     await this.#ready(target)
-    this.#broker.queue(`cast.${subjectOf(target)}`).push(copy(message))
+    this.#broker.queue(`cast.${subjectOf(target)}`).push(this.#sent(message))
   }
 
   consumeCasts(target: Target, options: ConsumeOptions, handler: CastHandler): Promise<Subscription> {
@@ -90,7 +95,7 @@ export class MemoryTransport implements Transport {
 
   async publishDeadLetter(topic: string, message: Message, _id: string): Promise<void> {
     await this.#ready({ topic })
-    this.#broker.queue(DEAD_LETTERS).push(copy(message))
+    this.#broker.queue(DEAD_LETTERS).push(this.#sent(message))
   }
 
   consumeDeadLetters(options: ConsumeOptions, handler: CastHandler): Promise<Subscription> {
@@ -112,7 +117,7 @@ export class MemoryTransport implements Transport {
       resolve({ kind: 'timeout' }),
     )
     const ask = async (): Promise<void> => {
-      const reply = await server.answer(copy(message))
+      const reply = await server.answer(this.#sent(message))
       // A reply finds its way back only if both ends can still reach the broker.
       if (server.isConnected() && this.status === 'connected')
         resolve({ kind: 'message', message: copy(reply) })
@@ -126,7 +131,7 @@ export class MemoryTransport implements Transport {
     }
   }
 
-  serveCalls(target: Target, handler: (message: Message) => Promise<Message>): Promise<Subscription> {
+  serveCalls(target: Target, handler: (message: ReceivedMessage) => Promise<Message>): Promise<Subscription> {
     const running = new Running()
     const leave = this.#broker.addServer(subjectOf(target), {
       isConnected: () => this.status === 'connected',
@@ -146,10 +151,13 @@ export class MemoryTransport implements Transport {
 
   async publishFanout(topic: string, message: Message): Promise<void> {
     await this.#ready({ topic })
-    this.#broker.fanout(topic, copy(message))
+    this.#broker.fanout(topic, this.#sent(message))
   }
 
-  subscribeFanout(topic: string, handler: (message: Message) => Promise<void>): Promise<Subscription> {
+  subscribeFanout(
+    topic: string,
+    handler: (message: ReceivedMessage) => Promise<void>,
+  ): Promise<Subscription> {
     assertTarget({ topic })
     const running = new Running()
     const leave = this.#broker.addListener(topic, {
@@ -214,6 +222,10 @@ export class MemoryTransport implements Transport {
         },
       ),
     )
+  }
+
+  #sent(message: Message): ReceivedMessage {
+    return { ...copy(message), sender: this.sender }
   }
 
   #subscription(leave: () => void, settled: () => Promise<void>): Subscription {

@@ -6,8 +6,9 @@ import { ConnectionStatus } from './connection-status.ts'
 import { type Held, HeldMessages } from './nats-held.ts'
 import type { NatsLink, NatsSession } from './nats-link.ts'
 import { deliveryOf, fromNats } from './nats-message.ts'
-import type { ConsumerSettings, NatsNames, StoreName } from './nats-names.ts'
+import type { NatsNames, StoreName } from './nats-names.ts'
 import { NatsPull } from './nats-pull.ts'
+import { type ConsumerSettings, type NatsStores, NoStream } from './nats-stores.ts'
 import { Running } from './running.ts'
 import type { CastHandler, CastMessage, Settlement, Subscription } from './transport.ts'
 
@@ -30,6 +31,7 @@ const LAST_RENEWAL_DELAY_MS = 2000
 export class NatsConsumer implements Subscription {
   readonly #link: NatsLink
   readonly #names: NatsNames
+  readonly #stores: NatsStores
   readonly #clock: Clock
   readonly #log: Logger
   readonly #options: NatsConsumerOptions
@@ -48,12 +50,19 @@ export class NatsConsumer implements Subscription {
   #troubles = 0
 
   constructor(
-    deps: { readonly link: NatsLink; readonly names: NatsNames; readonly clock: Clock; readonly log: Logger },
+    deps: {
+      readonly link: NatsLink
+      readonly names: NatsNames
+      readonly stores: NatsStores
+      readonly clock: Clock
+      readonly log: Logger
+    },
     options: NatsConsumerOptions,
     handler: CastHandler,
   ) {
     this.#link = deps.link
     this.#names = deps.names
+    this.#stores = deps.stores
     this.#clock = deps.clock
     this.#log = deps.log
     this.#options = options
@@ -94,13 +103,13 @@ export class NatsConsumer implements Subscription {
     while (turn === this.#turn && !session.nc.isClosed()) {
       try {
         const { store } = this.#options
-        const created = await this.#names.ensureStream(session, store)
-        await this.#names.ensureConsumer(session, store, this.#options)
+        const created = await this.#stores.ensureStream(session, store)
+        await this.#stores.ensureConsumer(session, store, this.#options)
         if (turn === this.#turn) this.#begin(session, created)
         return
       } catch (error) {
         const first = delayMs === FIRST_RENEWAL_DELAY_MS && !session.nc.isClosed()
-        if (first) this.#say('Cannot consume yet; will try again', messageOf(error))
+        if (first) this.#sayNotYet(error)
         await this.#clock.sleep(delayMs, this.#link.closed).catch(() => undefined)
         delayMs = Math.min(delayMs * 2, LAST_RENEWAL_DELAY_MS)
       }
@@ -149,10 +158,16 @@ export class NatsConsumer implements Subscription {
       this.#send(replyTo, '-NAK')
       return
     }
+    const sender = this.#names.senderOf(msg.subject)
+    if (!sender) {
+      this.#log.warn('Dropped a message of an unknown sender', { subject: msg.subject })
+      this.#send(replyTo, '+TERM unknown sender')
+      return
+    }
     const held = this.#held.take(msg.headers?.get(MESSAGE_ID) || `#${delivery.sequence}`, replyTo)
     if (held === 'done') this.#send(replyTo, '+ACK')
     if (held === 'done' || held === 'held') return
-    this.#running.add(this.#work(held, { ...fromNats(msg), attempt: delivery.attempt }))
+    this.#running.add(this.#work(held, { ...fromNats(msg), sender, attempt: delivery.attempt }))
   }
 
   async #work(held: Held, message: CastMessage): Promise<void> {
@@ -190,6 +205,14 @@ export class NatsConsumer implements Subscription {
       this.#ready.set('disconnected')
       return false
     }
+  }
+
+  #sayNotYet(error: unknown): void {
+    if (!(error instanceof NoStream)) return this.#say('Cannot consume yet; will try again', messageOf(error))
+    this.#log.info('Waiting for the control plane to make the stream', {
+      consumer: this.#options.durable,
+      stream: this.#names.stream(this.#options.store),
+    })
   }
 
   #say(message: string, reason: string): void {

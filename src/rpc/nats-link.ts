@@ -5,17 +5,21 @@ import {
   createInbox,
   type NatsConnection,
   type NodeConnectionOptions,
+  PermissionViolationError,
+  UserAuthenticationExpiredError,
 } from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { ConnectionStatus } from './connection-status.ts'
+import { type CredentialFiles, readCredentials } from './nats-credentials.ts'
+import { type ConnectTrouble, connectTroubleOf } from './nats-trouble.ts'
 
 /** How to reach the broker; the rest of nats.js's options are the link's own business. */
-export type NatsServerOptions = Pick<
-  NodeConnectionOptions,
-  'servers' | 'name' | 'user' | 'pass' | 'token' | 'authenticator' | 'tls' | 'inboxPrefix'
->
+export interface NatsServerOptions
+  extends Pick<NodeConnectionOptions, 'servers' | 'name' | 'user' | 'pass' | 'tls'> {
+  readonly files?: CredentialFiles
+}
 
 /** One connection, as long as it lives. */
 export interface NatsSession {
@@ -31,6 +35,8 @@ const DIAL_TIMEOUT_MS = 5000
 const PING_INTERVAL_MS = 15_000
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 1000
+/** Who was refused is refused again most of the time, and asking costs the broker more than a dial. */
+const REFUSED_RETRY_MS = 5000
 const FLUSH_ON_CLOSE_MS = 1000
 const JETSTREAM_TIMEOUT_MS = 5000
 
@@ -45,16 +51,20 @@ export class NatsLink {
   readonly status = new ConnectionStatus()
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #options: NatsServerOptions
+  readonly #options: NatsServerOptions & { readonly inboxPrefix: string }
   readonly #closed = new AbortController()
   readonly #attached = new Set<(session: NatsSession) => void>()
   #session: NatsSession | undefined
   #started = false
   /** When a lost broker was found again. */
   #backSince = Number.NEGATIVE_INFINITY
-  #saidWaiting = false
+  /** What was said of our waiting since the last connection. */
+  readonly #said = new Set<ConnectTrouble['kind']>()
 
-  constructor(deps: { readonly clock: Clock; readonly log: Logger }, options: NatsServerOptions) {
+  constructor(
+    deps: { readonly clock: Clock; readonly log: Logger },
+    options: NatsServerOptions & { readonly inboxPrefix: string },
+  ) {
     this.#clock = deps.clock
     this.#log = deps.log
     this.#options = options
@@ -126,7 +136,9 @@ export class NatsLink {
         return
       }
       this.#session = { nc, js, jsm, newInbox: () => createInbox(this.#options.inboxPrefix) }
+      this.#said.clear()
       this.#log.info('Connected to the message broker', { server: nc.getServer() })
+      void this.#watchRights(nc)
       for (const setUp of this.#attached) this.#setUp(this.#session, setUp)
       this.status.set('connected')
       const reason = await nc.closed()
@@ -134,10 +146,30 @@ export class NatsLink {
       lost = true
       this.status.set('disconnected')
       if (this.closed.aborted) return
-      this.#saidWaiting = true
-      this.#log.warn('Lost the message broker; will connect again', {
-        reason: reason ? messageOf(reason) : 'the connection ended',
-      })
+      this.#sayLost(reason)
+    }
+  }
+
+  #sayLost(reason: Error | undefined | void): void {
+    if (reason instanceof UserAuthenticationExpiredError) {
+      this.#log.info('The message broker wants newer credentials; connecting again')
+      return
+    }
+    this.#said.add('unreachable')
+    this.#log.warn('Lost the message broker; will connect again', {
+      reason: reason ? messageOf(reason) : 'the connection ended',
+    })
+  }
+
+  /** What the broker refuses for want of a right is a mistake in the set-up, and loud: each once a connection. */
+  async #watchRights(nc: NatsConnection): Promise<void> {
+    const said = new Set<string>()
+    for await (const event of nc.status()) {
+      if (event.type !== 'error' || !(event.error instanceof PermissionViolationError)) continue
+      const { operation, subject } = event.error
+      if (said.has(`${operation} ${subject}`)) continue
+      said.add(`${operation} ${subject}`)
+      this.#log.error('The message broker refuses us a subject', { operation, subject })
     }
   }
 
@@ -155,8 +187,10 @@ export class NatsLink {
     let delayMs = FIRST_RETRY_MS
     while (!this.closed.aborted) {
       try {
+        const { files = {}, ...options } = this.#options
         const nc = await connect({
-          ...this.#options,
+          ...options,
+          ...(await readCredentials(files)),
           reconnect: false,
           timeout: DIAL_TIMEOUT_MS,
           pingInterval: PING_INTERVAL_MS,
@@ -167,22 +201,23 @@ export class NatsLink {
         if (!this.closed.aborted) return nc
         await nc.close()
       } catch (error) {
-        this.#sayWaiting(error)
+        const trouble = connectTroubleOf(error)
+        this.#sayWaiting(trouble)
         // Not all services at once, when the broker comes back.
         const jitter = 0.75 + Math.random() * 0.5
         await this.#clock.sleep(delayMs * jitter, this.closed).catch(() => undefined)
-        delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)
+        delayMs = Math.min(delayMs * 2, trouble.kind === 'refused' ? REFUSED_RETRY_MS : LAST_RETRY_MS)
       }
     }
     return undefined
   }
 
-  #sayWaiting(error: unknown): void {
-    if (this.#saidWaiting || this.closed.aborted) return
-    this.#saidWaiting = true
-    this.#log.info('Waiting for the message broker', {
-      servers: this.#options.servers,
-      reason: messageOf(error),
-    })
+  #sayWaiting({ kind, reason }: ConnectTrouble): void {
+    if (this.#said.has(kind) || this.closed.aborted) return
+    this.#said.add(kind)
+    const facts = { servers: this.#options.servers, reason }
+    // A broker that is not there comes by itself; the others want somebody to do something.
+    if (kind === 'unreachable') this.#log.info('Waiting for the message broker', facts)
+    else this.#log.warn('Waiting for the message broker', facts)
   }
 }

@@ -1,127 +1,144 @@
-import { AckPolicy, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream'
-import { nanos } from '@nats-io/transport-node'
-import type { NatsSession } from './nats-link.ts'
+import { type Sender, senderOfToken, senderToken } from './sender.ts'
 import { consumerOf, subjectOf, type Target } from './target.ts'
 
-/** The two stores: work to do, and work that was given up. */
-export type StoreName = 'casts' | 'dead'
-
-const DUPLICATE_WINDOW_MS = 60_000
 /**
- * Messages whose delayed retry is pending count as delivered and unacknowledged: with JetStream's 1000 a burst
- * of failures would stop the whole consumer.
+ * The stores: work to do, work that was given up, and the last sign of life of each sender, which shows that the
+ * broker can store at all.
  */
-const MAX_ACK_PENDING = 50_000
-const STREAM_NOT_FOUND = 10059
-const ALREADY_IN_USE = 10058
-const CONSUMER_DIFFERS = 10148
+export const STORES = ['casts', 'dead', 'health'] as const
+export type StoreName = (typeof STORES)[number]
 
-/** How subjects, streams and consumers are called on the broker, and what they are like. */
+/** Begins every name, unless several installations share a broker. */
+export const DEFAULT_PREFIX = 'kilonova'
+
+/** Between the target and the sender of a message. */
+const BY = '.by.'
+
+/** How subjects, streams and consumers are called on the broker. */
 export class NatsNames {
   readonly #prefix: string
-  readonly #replicas: number
 
-  constructor(options: { readonly prefix: string; readonly replicas: number }) {
-    if (!/^[a-z0-9_]+$/.test(options.prefix)) throw new TypeError(`Not a prefix: ${options.prefix}`)
-    this.#prefix = options.prefix
-    this.#replicas = options.replicas
+  constructor(prefix: string = DEFAULT_PREFIX) {
+    if (!/^[a-z0-9_]+$/.test(prefix)) throw new TypeError(`Not a prefix: ${prefix}`)
+    this.#prefix = prefix
   }
 
-  /** `KILONOVA_CASTS`, `KILONOVA_DEAD`. */
+  /** `KILONOVA_CASTS`, `KILONOVA_DEAD`, `KILONOVA_HEALTH`. */
   stream(store: StoreName): string {
     return `${this.#prefix}_${store}`.toUpperCase()
   }
 
-  cast(target: Target): string {
-    return `${this.#prefix}.cast.${subjectOf(target)}`
+  /** What a stream takes in. */
+  streamSubject(store: StoreName): string {
+    return `${this.#prefix}.${SUBJECT_OF_STORE[store]}.>`
+  }
+
+  /** `kilonova.cast.scheduler.by.api` */
+  cast(target: Target, sender: Sender): string {
+    return by(this.#cast(target), sender)
+  }
+
+  /** The casts of a target, whoever sent them: `kilonova.cast.scheduler.by.>`. */
+  casts(target: Target): string {
+    return byAnyone(this.#cast(target))
+  }
+
+  /** The casts to every host of a topic: `kilonova.cast.compute.*.by.scheduler`. */
+  castToAnyHost(topic: string, sender: Sender): string {
+    return by(`${this.#cast({ topic })}.*`, sender)
   }
 
   castConsumer(target: Target): string {
     return consumerOf(target)
   }
 
-  call(target: Target): string {
-    return `${this.#prefix}.call.${subjectOf(target)}`
+  call(target: Target, sender: Sender): string {
+    return by(this.#call(target), sender)
   }
 
-  fanout(topic: string): string {
-    return `${this.#prefix}.fanout.${subjectOf({ topic })}`
+  calls(target: Target): string {
+    return byAnyone(this.#call(target))
   }
 
-  deadLetter(topic: string): string {
-    return `${this.#prefix}.dead.${subjectOf({ topic })}`
+  fanout(topic: string, sender: Sender): string {
+    return by(this.#fanout(topic), sender)
   }
 
+  fanouts(topic: string): string {
+    return byAnyone(this.#fanout(topic))
+  }
+
+  deadLetter(topic: string, sender: Sender): string {
+    return by(`${this.#prefix}.dead.${subjectOf({ topic })}`, sender)
+  }
+
+  /** The dead letters of every topic. */
   get deadLetters(): string {
-    return `${this.#prefix}.dead.>`
+    return this.streamSubject('dead')
   }
 
   get deadLetterConsumer(): string {
     return 'dead'
   }
 
-  /** Within the store of casts, and no topic's: topics begin with a letter. */
-  get health(): string {
-    return `${this.#prefix}.cast._health`
+  /** Where a sender shows that it can have something stored. */
+  health(sender: Sender): string {
+    return by(`${this.#prefix}.health`, sender)
+  }
+
+  /** Begins every subject that a sender's answers come to, and no other sender's. */
+  inboxPrefix(sender: Sender): string {
+    return `_INBOX.${senderToken(sender)}`
   }
 
   /**
-   * Makes the stream if it is not there. One that is there is left as it is: its limits and replicas are its
-   * operator's.
-   *
-   * @returns when the stream was made: a new one starts to count its messages anew.
+   * Who published to this subject; undefined when it is none of ours, or names nobody. A target's last token may
+   * be `by` (a host of that name), a sender's is never followed by one: the last counts.
    */
-  async ensureStream(session: NatsSession, store: StoreName): Promise<string> {
-    const name = this.stream(store)
-    try {
-      return (await session.jsm.streams.info(name)).created
-    } catch (error) {
-      if (!isApiError(error, STREAM_NOT_FOUND)) throw error
-    }
-    const subject = store === 'casts' ? `${this.#prefix}.cast.>` : this.deadLetters
-    try {
-      const made = await session.jsm.streams.add({
-        name,
-        subjects: [subject],
-        retention: RetentionPolicy.Workqueue,
-        storage: StorageType.File,
-        num_replicas: this.#replicas,
-        duplicate_window: nanos(DUPLICATE_WINDOW_MS),
-      })
-      return made.created
-    } catch (error) {
-      // Somebody else made it meanwhile, perhaps a little differently.
-      if (!isApiError(error, ALREADY_IN_USE)) throw error
-      return (await session.jsm.streams.info(name)).created
-    }
+  senderOf(subject: string): Sender | undefined {
+    const at = subject.lastIndexOf(BY)
+    if (!subject.startsWith(`${this.#prefix}.`) || at < 0) return undefined
+    return senderOfToken(subject.slice(at + BY.length))
   }
 
-  /** Makes the durable consumer, or brings an older one to these settings. */
-  async ensureConsumer(session: NatsSession, store: StoreName, consumer: ConsumerSettings): Promise<void> {
-    const stream = this.stream(store)
-    const settings = {
-      filter_subject: consumer.subject,
-      ack_wait: nanos(consumer.ackWaitMs),
-      // We count, because a message that reached JetStream's limit stays in the stream for ever.
-      max_deliver: -1,
-      max_ack_pending: MAX_ACK_PENDING,
-    }
-    try {
-      const identity = { durable_name: consumer.durable, ack_policy: AckPolicy.Explicit }
-      await session.jsm.consumers.add(stream, { ...identity, ...settings })
-    } catch (error) {
-      if (!isApiError(error, CONSUMER_DIFFERS)) throw error
-      await session.jsm.consumers.update(stream, consumer.durable, settings)
-    }
+  #cast(target: Target): string {
+    return `${this.#prefix}.cast.${subjectOf(target)}`
+  }
+
+  #call(target: Target): string {
+    return `${this.#prefix}.call.${subjectOf(target)}`
+  }
+
+  #fanout(topic: string): string {
+    return `${this.#prefix}.fanout.${subjectOf({ topic })}`
   }
 }
 
-export interface ConsumerSettings {
-  readonly durable: string
-  readonly subject: string
-  readonly ackWaitMs: number
+const SUBJECT_OF_STORE: Readonly<Record<StoreName, string>> = {
+  casts: 'cast',
+  dead: 'dead',
+  health: 'health',
 }
 
-function isApiError(error: unknown, code: number): boolean {
-  return error instanceof JetStreamApiError && error.code === code
+function by(subject: string, sender: Sender): string {
+  return `${subject}${BY}${senderToken(sender)}`
 }
+
+function byAnyone(subject: string): string {
+  return `${subject}${BY}>`
+}
+
+/** JetStream's own subjects, for clients of one account without a domain. */
+export const JETSTREAM = {
+  streamInfo: (stream: string): string => `$JS.API.STREAM.INFO.${stream}`,
+  streamCreate: (stream: string): string => `$JS.API.STREAM.CREATE.${stream}`,
+  consumerInfo: (stream: string, durable: string): string => `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
+  consumerCreate: (stream: string, durable: string, filter: string): string =>
+    `$JS.API.CONSUMER.CREATE.${stream}.${durable}.${filter}`,
+  consumerNext: (stream: string, durable: string): string => `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
+  /** Two forms are in use, without and with domain and account. */
+  acks: (stream: string, durable: string): readonly string[] => [
+    `$JS.ACK.${stream}.${durable}.>`,
+    `$JS.ACK.*.*.${stream}.${durable}.>`,
+  ],
+} as const

@@ -2,10 +2,13 @@ import { InvalidArgumentError, RequestError } from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
-import { MessageDeliveryFailure } from './errors.ts'
+import { MessageDeliveryFailure, MessageRefused } from './errors.ts'
 import type { NatsLink, NatsSession } from './nats-link.ts'
 import { toNatsHeaders } from './nats-message.ts'
+import { violationOf } from './nats-trouble.ts'
 import type { NatsNames, StoreName } from './nats-names.ts'
+import type { NatsStores } from './nats-stores.ts'
+import { describeSender, type Sender } from './sender.ts'
 import type { Target } from './target.ts'
 import type { Message } from './transport.ts'
 
@@ -28,19 +31,27 @@ const LAST_RETRY_MS = 1000
 export class NatsPublisher {
   readonly #link: NatsLink
   readonly #names: NatsNames
+  readonly #stores: NatsStores
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #sender: Sender
 
-  constructor(deps: {
-    readonly link: NatsLink
-    readonly names: NatsNames
-    readonly clock: Clock
-    readonly log: Logger
-  }) {
+  constructor(
+    deps: {
+      readonly link: NatsLink
+      readonly names: NatsNames
+      readonly stores: NatsStores
+      readonly clock: Clock
+      readonly log: Logger
+    },
+    options: { readonly sender: Sender },
+  ) {
     this.#link = deps.link
     this.#names = deps.names
+    this.#stores = deps.stores
     this.#clock = deps.clock
     this.#log = deps.log
+    this.#sender = options.sender
   }
 
   /** @throws MessageDeliveryFailure without a connection within `timeoutMs`. */
@@ -58,6 +69,7 @@ export class NatsPublisher {
    * stored twice.
    *
    * @throws MessageDeliveryFailure when no try succeeded within `withinMs`.
+   * @throws MessageRefused at once, when we have no right to send it.
    */
   async store(parcel: Parcel, withinMs: number): Promise<void> {
     const { subject, message, id: msgID, about } = parcel
@@ -75,41 +87,49 @@ export class NatsPublisher {
         })
         return
       } catch (error) {
+        this.throwIfRefused(error, about)
         // An invalid argument is a message larger than this broker takes: it will not shrink.
         const final = error instanceof InvalidArgumentError || this.#clock.now() + delayMs >= deadline
         if (final || this.#link.closed.aborted) {
           throw new MessageDeliveryFailure({ ...about, reason: messageOf(error) }, { cause: error })
         }
         this.#log.debug('Publishing again', { subject, reason: messageOf(error) })
-        if (isNoStream(error)) await this.#makeStream(session, parcel.store)
+        if (this.#stores.makes && isNoStream(error)) await this.#makeStream(session, parcel.store)
         await this.#clock.sleep(delayMs, this.#link.closed).catch(() => undefined)
         delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)
       }
     }
   }
 
+  /** @throws MessageRefused when the error says that we have no right to send that. */
+  throwIfRefused(error: unknown, about: Target): void {
+    const violation = violationOf(error)
+    if (!violation) return
+    const facts = { sender: describeSender(this.#sender), subject: violation.subject }
+    throw new MessageRefused({ ...about, ...facts }, { cause: error })
+  }
+
   /**
-   * Through the very stream that casts go through: stored, acknowledged, and taken out again.
+   * Stored and acknowledged, in place of the one before.
    *
    * @returns milliseconds it took.
    */
   async roundTrip(timeoutMs: number): Promise<number> {
     const start = this.#clock.now()
     const session = await this.session({ topic: 'health' }, timeoutMs)
-    const store = (): Promise<{ seq: number }> =>
-      session.js.publish(this.#names.health, '', { timeout: timeoutMs })
-    const stored = await store().catch(async (error: unknown) => {
-      if (!isNoStream(error)) throw error
-      await this.#names.ensureStream(session, 'casts')
-      return store()
+    const subject = this.#names.health(this.#sender)
+    const store = (): Promise<unknown> => session.js.publish(subject, '', { timeout: timeoutMs })
+    await store().catch(async (error: unknown) => {
+      if (!isNoStream(error) || !this.#stores.makes) throw error
+      await this.#stores.ensureStream(session, 'health')
+      await store()
     })
-    await session.jsm.streams.deleteMessage(this.#names.stream('casts'), stored.seq, false)
     return this.#clock.now() - start
   }
 
   async #makeStream(session: NatsSession, store: StoreName): Promise<void> {
     try {
-      await this.#names.ensureStream(session, store)
+      await this.#stores.ensureStream(session, store)
     } catch (error) {
       // JetStream is not up yet, or the connection went: publishing again shows which.
       this.#log.debug('Could not make a stream', { store, reason: messageOf(error) })

@@ -1,6 +1,7 @@
 import { type Msg, nanos, type Subscription as NatsSubscription } from '@nats-io/transport-node'
 import type { Clock, Timer } from '../common/clock.ts'
 import type { NatsSession } from './nats-link.ts'
+import { JETSTREAM } from './nats-names.ts'
 
 /** What a pull asks for and whom it tells. */
 export interface PullHandlers {
@@ -50,7 +51,7 @@ export class NatsPull {
     this.#options = options
     this.#handlers = handlers
     this.#inbox = deps.session.newInbox()
-    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.durable}`
+    this.#subject = JETSTREAM.consumerNext(options.stream, options.durable)
     this.#lastHeard = deps.clock.now()
     this.#subscription = deps.session.nc.subscribe(this.#inbox, {
       callback: (error, msg) => {

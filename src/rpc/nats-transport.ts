@@ -4,16 +4,19 @@ import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { MessageDeliveryFailure } from './errors.ts'
 import { NatsConsumer } from './nats-consumer.ts'
-import { NatsLink, type NatsServerOptions } from './nats-link.ts'
+import { NatsLink, type NatsServerOptions, type NatsSession } from './nats-link.ts'
 import { fromNats, toNatsHeaders } from './nats-message.ts'
 import { NatsNames, type StoreName } from './nats-names.ts'
 import { NatsPublisher } from './nats-publisher.ts'
+import { type ConsumerSettings, NatsStores } from './nats-stores.ts'
 import { Running } from './running.ts'
+import type { Sender } from './sender.ts'
 import type { Target } from './target.ts'
 import type {
   CastHandler,
   ConsumeOptions,
   Message,
+  ReceivedMessage,
   RequestOutcome,
   Subscription,
   Transport,
@@ -21,6 +24,7 @@ import type {
 } from './transport.ts'
 
 export interface NatsTransportOptions extends NatsServerOptions {
+  readonly sender: Sender
   /** Begins every subject, stream and so keeps installations on one broker apart. */
   readonly prefix?: string
   /** Copies of the streams in a NATS cluster. Only for streams this transport makes. */
@@ -40,10 +44,12 @@ const JUST_BACK_RETRY_MS = 50
 
 /** Messaging over NATS: casts and dead letters through JetStream work queues, calls and fanouts plain. */
 export class NatsTransport implements Transport {
+  readonly sender: Sender
   readonly #clock: Clock
   readonly #log: Logger
   readonly #link: NatsLink
   readonly #names: NatsNames
+  readonly #stores: NatsStores
   readonly #publisher: NatsPublisher
   readonly #ackWaitMs: number
   readonly #publishDeadlineMs: number
@@ -53,6 +59,7 @@ export class NatsTransport implements Transport {
 
   constructor(deps: { readonly log: Logger; readonly clock: Clock }, options: NatsTransportOptions) {
     const {
+      sender,
       prefix,
       replicas,
       ackWaitMs,
@@ -62,16 +69,22 @@ export class NatsTransport implements Transport {
       heartbeatMs,
       ...server
     } = options
+    this.sender = sender
     this.#clock = deps.clock
     this.#log = deps.log.named('nova.rpc.nats')
-    this.#link = new NatsLink({ clock: deps.clock, log: this.#log }, server)
-    this.#names = new NatsNames({ prefix: prefix ?? 'kilonova', replicas: replicas ?? 1 })
-    this.#publisher = new NatsPublisher({
-      link: this.#link,
-      names: this.#names,
-      clock: this.#clock,
-      log: this.#log,
-    })
+    this.#names = new NatsNames(prefix)
+    this.#stores = new NatsStores(
+      { names: this.#names },
+      { replicas: replicas ?? 1, makes: sender.service !== 'compute' },
+    )
+    const inboxPrefix = this.#names.inboxPrefix(sender)
+    this.#link = new NatsLink({ clock: deps.clock, log: this.#log }, { ...server, inboxPrefix })
+    this.#publisher = new NatsPublisher(
+      { link: this.#link, names: this.#names, stores: this.#stores, clock: this.#clock, log: this.#log },
+      { sender },
+    )
+    // The agents need them all, and may make none.
+    if (this.#stores.makes) this.#link.attach((session) => void this.#makeStreams(session))
     this.#ackWaitMs = ackWaitMs ?? 30_000
     this.#publishDeadlineMs = publishDeadlineMs ?? 30_000
     this.#roundTripTimeoutMs = roundTripTimeoutMs ?? 5000
@@ -98,24 +111,25 @@ export class NatsTransport implements Transport {
   }
 
   async publishCast(target: Target, message: Message, id: string): Promise<void> {
-    const parcel = { store: 'casts', subject: this.#names.cast(target), message, id, about: target } as const
+    const subject = this.#names.cast(target, this.sender)
+    const parcel = { store: 'casts', subject, message, id, about: target } as const
     await this.#publisher.store(parcel, this.#publishDeadlineMs)
   }
 
   async publishDeadLetter(topic: string, message: Message, id: string): Promise<void> {
-    const subject = this.#names.deadLetter(topic)
+    const subject = this.#names.deadLetter(topic, this.sender)
     const parcel = { store: 'dead', subject, message, id, about: { topic } } as const
     await this.#publisher.store(parcel, this.#publishDeadlineMs)
   }
 
   async consumeCasts(target: Target, options: ConsumeOptions, handler: CastHandler): Promise<Subscription> {
     const durable = this.#names.castConsumer(target)
-    return this.#consume({ store: 'casts', durable, subject: this.#names.cast(target), ...options }, handler)
+    return this.#consume({ store: 'casts', durable, filter: this.#names.casts(target), ...options }, handler)
   }
 
   async consumeDeadLetters(options: ConsumeOptions, handler: CastHandler): Promise<Subscription> {
     const durable = this.#names.deadLetterConsumer
-    return this.#consume({ store: 'dead', durable, subject: this.#names.deadLetters, ...options }, handler)
+    return this.#consume({ store: 'dead', durable, filter: this.#names.deadLetters, ...options }, handler)
   }
 
   async request(target: Target, message: Message, timeoutMs: number): Promise<RequestOutcome> {
@@ -132,7 +146,7 @@ export class NatsTransport implements Transport {
   }
 
   async #requestOnce(target: Target, message: Message, deadline: number): Promise<RequestOutcome> {
-    const subject = this.#names.call(target)
+    const subject = this.#names.call(target, this.sender)
     const { nc } = await this.#publisher.session(target, deadline - this.#clock.now())
     const timeout = Math.max(1, deadline - this.#clock.now())
     const headers = toNatsHeaders(message.headers)
@@ -142,14 +156,15 @@ export class NatsTransport implements Transport {
     } catch (error) {
       if (error instanceof TimeoutError) return { kind: 'timeout' }
       if (error instanceof RequestError && error.isNoResponders()) return { kind: 'no-responders' }
+      this.#publisher.throwIfRefused(error, target)
       throw new MessageDeliveryFailure({ ...target, reason: messageOf(error) }, { cause: error })
     }
   }
 
-  serveCalls(target: Target, handler: (message: Message) => Promise<Message>): Promise<Subscription> {
-    const subject = this.#names.call(target)
-    return this.#subscribe(subject, { queue: subject }, async (msg) => {
-      const reply = await handler(fromNats(msg))
+  serveCalls(target: Target, handler: (message: ReceivedMessage) => Promise<Message>): Promise<Subscription> {
+    const subject = this.#names.calls(target)
+    return this.#subscribe(subject, { queue: subject }, async (msg, sender) => {
+      const reply = await handler({ ...fromNats(msg), sender })
       try {
         msg.respond(reply.body, { headers: toNatsHeaders(reply.headers) })
       } catch (error) {
@@ -160,7 +175,7 @@ export class NatsTransport implements Transport {
   }
 
   async publishFanout(topic: string, message: Message): Promise<void> {
-    const subject = this.#names.fanout(topic)
+    const subject = this.#names.fanout(topic, this.sender)
     const { nc } = await this.#publisher.session({ topic }, this.#publishDeadlineMs)
     try {
       nc.publish(subject, message.body, { headers: toNatsHeaders(message.headers) })
@@ -169,8 +184,12 @@ export class NatsTransport implements Transport {
     }
   }
 
-  subscribeFanout(topic: string, handler: (message: Message) => Promise<void>): Promise<Subscription> {
-    return this.#subscribe(this.#names.fanout(topic), {}, (msg) => handler(fromNats(msg)))
+  subscribeFanout(
+    topic: string,
+    handler: (message: ReceivedMessage) => Promise<void>,
+  ): Promise<Subscription> {
+    const subject = this.#names.fanouts(topic)
+    return this.#subscribe(subject, {}, (msg, sender) => handler({ ...fromNats(msg), sender }))
   }
 
   async roundTrip(): Promise<number> {
@@ -178,12 +197,12 @@ export class NatsTransport implements Transport {
   }
 
   async #consume(
-    options: ConsumeOptions & { store: StoreName; durable: string; subject: string },
+    options: ConsumeOptions & Pick<ConsumerSettings, 'durable' | 'filter'> & { store: StoreName },
     handler: CastHandler,
   ): Promise<Subscription> {
     this.#link.start()
     const consumer = new NatsConsumer(
-      { link: this.#link, names: this.#names, clock: this.#clock, log: this.#log },
+      { link: this.#link, names: this.#names, stores: this.#stores, clock: this.#clock, log: this.#log },
       {
         ...options,
         ackWaitMs: this.#ackWaitMs,
@@ -196,11 +215,20 @@ export class NatsTransport implements Transport {
     return consumer
   }
 
+  async #makeStreams(session: NatsSession): Promise<void> {
+    try {
+      await this.#stores.ensureStreams(session)
+    } catch (error) {
+      // JetStream is not up yet, or the connection went: whoever needs a stream makes it then.
+      this.#log.debug('Could not make the streams', { reason: messageOf(error) })
+    }
+  }
+
   /** A plain subscription, made again on every new connection. Resolves when the broker knows of it. */
   async #subscribe(
     subject: string,
     options: SubscriptionOptions,
-    handler: (msg: Msg) => Promise<void>,
+    handler: (msg: Msg, sender: Sender) => Promise<void>,
   ): Promise<Subscription> {
     const running = new Running()
     let drain: () => Promise<void> = () => Promise.resolve()
@@ -208,8 +236,11 @@ export class NatsTransport implements Transport {
       const subscription = nc.subscribe(subject, {
         ...options,
         callback: (error, msg) => {
-          if (error) this.#log.error('A subscription was refused', { subject, reason: error.message })
-          else running.add(handler(msg))
+          // The link has said it: a subscription ends so only for want of a right.
+          if (error) return
+          const sender = this.#names.senderOf(msg.subject)
+          if (sender) running.add(handler(msg, sender))
+          else this.#log.warn('Dropped a message of an unknown sender', { subject: msg.subject })
         },
       })
       drain = () => subscription.drain()

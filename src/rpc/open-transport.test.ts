@@ -16,12 +16,12 @@ it.each([
   { url: 'nats://nova:s3cr%40t@nats-0:4222,nats-1:4222', want: NatsTransport },
   { url: 'tls://nats.example.com', want: NatsTransport },
 ])('opens $url, without connecting', ({ url, want }) => {
-  const transport = openTransport(url, deps)
+  const transport = openTransport(url, deps, { sender: { service: 'api' } })
 
   expect(transport).toBeInstanceOf(want)
   expect(transport.status).toBe('disconnected')
 })
 
 it.each(['rabbit://localhost', 'localhost:4222', 'nats://', ''])('refuses %j', (url) => {
-  expect(() => openTransport(url, deps)).toThrow('Not a messaging URL')
+  expect(() => openTransport(url, deps, { sender: { service: 'api' } })).toThrow('Not a messaging URL')
 })

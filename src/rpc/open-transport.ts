@@ -2,6 +2,7 @@ import type { Clock } from '../common/clock.ts'
 import type { Logger } from '../common/log.ts'
 import { MemoryBroker } from './memory-broker.ts'
 import { MemoryTransport } from './memory-transport.ts'
+import type { NatsServerOptions } from './nats-link.ts'
 import { NatsTransport, type NatsTransportOptions } from './nats-transport.ts'
 import type { Transport } from './transport.ts'
 
@@ -21,18 +22,18 @@ export interface OpenTransportDeps {
 export function openTransport(
   url: string,
   deps: OpenTransportDeps,
-  options: Omit<NatsTransportOptions, 'servers'> = {},
+  options: Omit<NatsTransportOptions, 'servers'>,
 ): Transport {
   if (url.startsWith('memory:')) {
     const broker = deps.broker ?? new MemoryBroker({ clock: deps.clock })
-    return new MemoryTransport({ broker, log: deps.log })
+    return new MemoryTransport({ broker, log: deps.log }, { sender: options.sender })
   }
   const match = /^(nats|tls):\/\/(?:([^:@/]+)(?::([^@/]*))?@)?([^@/]+)\/?$/.exec(url)
   if (match) return new NatsTransport(deps, { ...options, ...natsServers(match) })
   throw new TypeError(`Not a messaging URL (memory:// or nats://): ${JSON.stringify(url)}`)
 }
 
-function natsServers([, scheme, user, pass, servers = '']: RegExpExecArray): NatsTransportOptions {
+function natsServers([, scheme, user, pass, servers = '']: RegExpExecArray): NatsServerOptions {
   return {
     servers: servers.split(','),
     ...(user !== undefined && { user: decodeURIComponent(user) }),

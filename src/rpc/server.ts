@@ -9,8 +9,16 @@ import { toRecord } from './error-wire.ts'
 import { DeliveriesExhausted } from './errors.ts'
 import { FAILURE } from './headers.ts'
 import type { RpcMethod } from './method.ts'
+import { describeSender } from './sender.ts'
 import { assertTarget, describeTarget, type Target } from './target.ts'
-import type { CastMessage, Message, Settlement, Subscription, Transport } from './transport.ts'
+import type {
+  CastMessage,
+  Message,
+  ReceivedMessage,
+  Settlement,
+  Subscription,
+  Transport,
+} from './transport.ts'
 
 export type { Delivery, RpcHandler } from './dispatcher.ts'
 
@@ -121,7 +129,7 @@ export class RpcServer {
     this.#stopping.signal.throwIfAborted()
   }
 
-  async #onCall(message: Message): Promise<Message> {
+  async #onCall(message: ReceivedMessage): Promise<Message> {
     try {
       const opened = this.#open(message, 'call', 1)
       try {
@@ -135,7 +143,7 @@ export class RpcServer {
     }
   }
 
-  async #onFanout(message: Message): Promise<void> {
+  async #onFanout(message: ReceivedMessage): Promise<void> {
     let opened: OpenedMessage
     try {
       opened = this.#open(message, 'fanout', 1)
@@ -173,16 +181,19 @@ export class RpcServer {
   }
 
   /** @throws what the dispatcher throws, logged. */
-  #open(message: Message, kind: 'cast' | 'call' | 'fanout', attempt: number): OpenedMessage {
+  #open(message: ReceivedMessage, kind: 'cast' | 'call' | 'fanout', attempt: number): OpenedMessage {
     try {
       const opened = this.#dispatcher.open(message, kind, attempt)
       const { method, delivery } = opened
-      this.#log.with(opened.ctx).debug('Received message', { method, ...delivery })
+      this.#log
+        .with(opened.ctx)
+        .debug('Received message', { method, ...delivery, sender: describeSender(delivery.sender) })
       return opened
     } catch (error) {
       this.#log.warn('Refused a message', {
         kind,
         target: describeTarget(this.#target),
+        sender: describeSender(message.sender),
         error: toRecord(error).name,
         reason: messageOf(error),
       })

@@ -19,13 +19,24 @@ const HOST = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/
  */
 export function assertTarget(target: Target): void {
   if (!TOPIC.test(target.topic)) throw new TypeError(`Not a topic: ${JSON.stringify(target.topic)}`)
-  if (target.host !== undefined && !HOST.test(target.host)) {
-    throw new TypeError(`Not a host name: ${JSON.stringify(target.host)}`)
-  }
+  if (target.host !== undefined) assertHost(target.host)
 }
 
-/** Dots separate a subject's tokens; DNS names know no underscore, so this loses nothing. */
-function hostToken(host: string): string {
+export function isHost(name: string): boolean {
+  return HOST.test(name)
+}
+
+function assertHost(host: string): void {
+  if (!isHost(host)) throw new TypeError(`Not a host name: ${JSON.stringify(host)}`)
+}
+
+/**
+ * A host as one token of a subject. Dots separate tokens; DNS names know no underscore, so this loses nothing.
+ *
+ * @throws TypeError for what is no DNS name.
+ */
+export function hostToken(host: string): string {
+  assertHost(host)
   return host.replaceAll('.', '_')
 }
 

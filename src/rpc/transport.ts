@@ -1,3 +1,4 @@
+import type { Sender } from './sender.ts'
 import type { Target } from './target.ts'
 
 /** Header names are case-sensitive; values are printable ASCII. */
@@ -10,8 +11,14 @@ export interface Message {
   readonly body: string
 }
 
+/** A message as it arrives. */
+export interface ReceivedMessage extends Message {
+  /** Told by the broker, and not by the message. */
+  readonly sender: Sender
+}
+
 /** A cast as a worker gets it. */
-export interface CastMessage extends Message {
+export interface CastMessage extends ReceivedMessage {
   /** How often this message was handed to a worker, this time included: 1, 2, ... */
   readonly attempt: number
 }
@@ -51,12 +58,15 @@ export interface ConsumeOptions {
 export type CastHandler = (message: CastMessage) => Promise<Settlement>
 
 /**
- * A way to a message broker. It stays usable through losses of the broker: it comes back by itself, and what
+ * One sender's way to a message broker: all that goes out is from that sender, and what comes in says whom it is
+ * from. It stays usable through losses of the broker: it comes back by itself, and what
  * was subscribed is subscribed again.
  *
- * Every method that sends throws MessageDeliveryFailure when the broker did not take the message in time.
+ * Every method that sends throws MessageDeliveryFailure when the broker did not take the message in time, and
+ * MessageRefused when it does not let this sender send it.
  */
 export interface Transport {
+  readonly sender: Sender
   readonly status: TransportStatus
   /** Calls `listener` on every change of status. Returns what undoes it. */
   onStatus(listener: (status: TransportStatus) => void): () => void
@@ -72,11 +82,11 @@ export interface Transport {
 
   request(target: Target, message: Message, timeoutMs: number): Promise<RequestOutcome>
   /** Answers requests; each goes to one of the target's servers. The handler must not reject. */
-  serveCalls(target: Target, handler: (message: Message) => Promise<Message>): Promise<Subscription>
+  serveCalls(target: Target, handler: (message: ReceivedMessage) => Promise<Message>): Promise<Subscription>
 
   /** Goes to every server of the topic that is there; nothing waits for one that is not. */
   publishFanout(topic: string, message: Message): Promise<void>
-  subscribeFanout(topic: string, handler: (message: Message) => Promise<void>): Promise<Subscription>
+  subscribeFanout(topic: string, handler: (message: ReceivedMessage) => Promise<void>): Promise<Subscription>
 
   /** Stores a message that was given up, until a consumer of dead letters takes it. */
   publishDeadLetter(topic: string, message: Message, id: string): Promise<void>

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../common/clock.ts'
-import type { CastHandler, Message, Settlement, Subscription } from './transport.ts'
+import type { CastHandler, ReceivedMessage, Settlement, Subscription } from './transport.ts'
 
 /** After a handler that broke its promise not to reject. Milliseconds. */
 const BROKEN_HANDLER_RETRY_MS = 1000
@@ -15,7 +15,7 @@ export interface WorkerLink {
 }
 
 interface Entry {
-  readonly message: Message
+  readonly message: ReceivedMessage
   deliveries: number
 }
 
@@ -62,7 +62,7 @@ export class WorkQueue {
     return this.#waiting.length + this.#timers.size + held
   }
 
-  push(message: Message): void {
+  push(message: ReceivedMessage): void {
     this.#waiting.push({ message, deliveries: 0 })
     this.pump()
   }

@@ -90,7 +90,7 @@ function makeManager(maxAttempts = 3): SchedulerManager {
       cache: cache.informer,
       actions,
       events,
-      computeRpc: new ComputeRpcApi({ rpc: rpc.client('nova-scheduler') }),
+      computeRpc: new ComputeRpcApi({ rpc: rpc.client({ service: 'scheduler' }) }),
       policy: {
         filters: DEFAULT_FILTERS.flatMap((name) => FILTERS[name]?.() ?? []),
         weighers: Object.values(WEIGHERS).map(({ make, multiplier }) => ({ weigher: make(), multiplier })),

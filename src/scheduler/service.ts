@@ -1,4 +1,6 @@
+import type { Logger } from '../common/log.ts'
 import { whileAvailable } from '../objects/unavailable.ts'
+import { describeSender } from '../rpc/sender.ts'
 import type { RpcServer } from '../rpc/server.ts'
 import type { ServiceMonitor } from '../servicegroup/monitor.ts'
 import type { SchedulerManager } from './manager.ts'
@@ -9,7 +11,24 @@ export function serveScheduler(server: RpcServer, manager: SchedulerManager): vo
   server.handle(buildInstances, (ctx, args) => whileAvailable(() => manager.buildInstances(ctx, args)))
 }
 
-/** Names the handler of heartbeats; every scheduler hears them, so that a new leader knows who is alive. */
-export function hearHeartbeats(server: RpcServer, monitor: ServiceMonitor): void {
-  server.handle(reportState, async (_ctx, { host }) => monitor.seen(host))
+/**
+ * Names the handler of heartbeats; every scheduler hears them, so that a new leader knows who is alive. An agent
+ * speaks for its own host alone: another's silence must not be hidden.
+ */
+export function hearHeartbeats(
+  server: RpcServer,
+  deps: { readonly monitor: Pick<ServiceMonitor, 'seen'>; readonly log: Logger },
+): void {
+  const log = deps.log.named('nova.scheduler.manager')
+  const said = new Set<string>()
+  server.handle(reportState, async (_ctx, { host }, { sender }) => {
+    if (sender.service === 'compute' && sender.host === host) {
+      deps.monitor.seen(host)
+      return
+    }
+    const from = describeSender(sender)
+    if (said.has(from)) return
+    said.add(from)
+    log.warn("Ignored a heartbeat in another host's name", { sender: from, host })
+  })
 }

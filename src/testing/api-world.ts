@@ -48,7 +48,7 @@ export class ApiWorld {
     this.#kube = kube
     const { client } = kube
     const deps = { client, clock: this.clock, log: this.logs.log, ids: new RandomIds() }
-    const rpc = this.rpc.client('nova-api')
+    const rpc = this.rpc.client({ service: 'api' })
     const cache = this.cache.informer
     this.actions = new ActionStore(deps)
     this.#events = new EventRecorder(deps, { component: 'nova-api' })

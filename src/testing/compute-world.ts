@@ -6,7 +6,6 @@ import { RandomIds } from '../common/ids.ts'
 import { ComputeManager, type ComputeOptions } from '../compute/manager.ts'
 import { ResourceTracker } from '../compute/resource-tracker.ts'
 import { ConductorApi } from '../conductor/api.ts'
-import { computeSender } from '../conductor/compute-rights.ts'
 import { ConductorManager } from '../conductor/manager.ts'
 import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC, ConductorRpcApi } from '../conductor/rpcapi.ts'
 import { serveConductor } from '../conductor/service.ts'
@@ -112,7 +111,7 @@ export class ComputeWorld {
         },
       },
     )
-    const rpc = this.rpc.client(computeSender(host))
+    const rpc = this.rpc.client({ service: 'compute', host })
     const conductor = new ConductorApi(
       { rpc: new ConductorRpcApi({ rpc }), clock, log, signal },
       { retryDelayMs: 100, maxRetryDelayMs: 1000 },

@@ -20,14 +20,16 @@ import {
 } from '../rpc/errors.ts'
 import { defineMethod } from '../rpc/method.ts'
 import { type Delivery, RpcServer, type RpcServerOptions } from '../rpc/server.ts'
+import type { Sender } from '../rpc/sender.ts'
 import type { Transport } from '../rpc/transport.ts'
+import { senderServing } from './memory-rpc.ts'
 
 /** One broker and the ways to break it. Worlds may share a server process as long as their messages do not meet. */
 export interface RpcWorld {
   /** After this a message whose worker died is delivered again. Milliseconds. */
   readonly ackWaitMs: number
   /** A transport of its own: what one process has. `publishDeadlineMs` is short, to be seen passing. */
-  open(log: LogLines): Transport
+  open(sender: Sender, log: LogLines): Transport
   /** How many casts the broker holds. */
   stored(): Promise<number>
   /** Takes the broker away, as a crash would. What it had acknowledged stays on its disk. */
@@ -78,14 +80,17 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
     })
 
     const log = () => loggerTo((line) => lines.push(line), { format: 'text', level: 'debug' })
-    const open = (): Transport => {
-      const transport = world.open(lines)
+    const open = (sender: Sender = { service: 'api' }): Transport => {
+      const transport = world.open(sender, lines)
       leave.push(() => transport.close())
       return transport
     }
     const makeClient = (options: RpcClientOptions = {}, transport = open()): RpcClient =>
       new RpcClient({ transport, clock, ids, log: log() }, options)
-    const makeServer = (options: Partial<RpcServerOptions> = {}, transport = open()): RpcServer => {
+    const makeServer = (
+      options: Partial<RpcServerOptions> = {},
+      transport = open(senderServing(options.target ?? ALL)),
+    ): RpcServer => {
       const server = new RpcServer(
         { transport, clock, log: log() },
         { target: ALL, version: '1.2', retryDelayMs: () => 10, drainTimeoutMs: 10_000, ...options },
@@ -95,7 +100,7 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
     }
     const buried = async (): Promise<DeadLetter[]> => {
       const letters: DeadLetter[] = []
-      const consumer = new DeadLetterConsumer({ transport: open(), log: log() })
+      const consumer = new DeadLetterConsumer({ transport: open({ service: 'conductor' }), log: log() })
       leave.push(() => consumer.stop())
       await consumer.start(async (letter) => void letters.push(letter))
       return letters
@@ -127,10 +132,12 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
         const worker = noting()
         await makeServer().handle(WORK, worker.handler).start()
 
-        await makeClient({ sender: 'nova-api' }).cast(CTX, ALL, WORK, { n: 1 })
+        await makeClient().cast(CTX, ALL, WORK, { n: 1 })
 
         await eventually(() => world.stored()).toBe(0)
-        expect(worker.seen).toEqual([{ n: 1, delivery: { attempt: 1, kind: 'cast', sender: 'nova-api' } }])
+        expect(worker.seen).toEqual([
+          { n: 1, delivery: { attempt: 1, kind: 'cast', sender: { service: 'api' } } },
+        ])
       })
 
       it('waits for a server that comes later', async () => {
@@ -209,7 +216,10 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
       it('keeps a dead letter until its handler succeeds', async () => {
         await makeServer().start()
         const attempts: string[] = []
-        const consumer = new DeadLetterConsumer({ transport: open(), log: log() }, { retryDelayMs: () => 10 })
+        const consumer = new DeadLetterConsumer(
+          { transport: open({ service: 'conductor' }), log: log() },
+          { retryDelayMs: () => 10 },
+        )
         leave.push(() => consumer.stop())
         await consumer.start(async (letter) => {
           attempts.push(letter.error.name)
@@ -223,7 +233,7 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
 
       it('goes to another worker when its worker is killed in the middle', async () => {
         const doomed = holding()
-        const transport = open()
+        const transport = open({ service: 'scheduler' })
         await makeServer({ drainTimeoutMs: 0 }, transport).handle(WORK, doomed.handler).start()
         await makeClient().cast(CTX, ALL, WORK, { n: 1 })
         await eventually(() => doomed.seen.length).toBe(1)
@@ -243,7 +253,7 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
         const killers = []
         for (let death = 1; death <= 2; death += 1) {
           const doomed = holding()
-          const transport = open()
+          const transport = open({ service: 'scheduler' })
           await makeServer({ drainTimeoutMs: 0, maxDeliveries: 2 }, transport)
             .handle(WORK, doomed.handler)
             .start()
@@ -447,13 +457,13 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
             .start()
         }
 
-        await makeClient({ sender: 'nova-scheduler' }).fanout(CTX, 'compute', WORK, { n: 1 })
+        await makeClient({}, open({ service: 'scheduler' })).fanout(CTX, 'compute', WORK, { n: 1 })
 
         await eventually(() => workers.map(({ seen }) => seen.length)).toEqual([1, 1, 0])
         expect(workers[0]?.seen[0]?.delivery).toEqual({
           attempt: 1,
           kind: 'fanout',
-          sender: 'nova-scheduler',
+          sender: { service: 'scheduler' },
         })
       })
 
@@ -627,7 +637,7 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
 
       it('waits no longer than it was told to, and loses nothing by that', async () => {
         const worker = holding()
-        const transport = open()
+        const transport = open({ service: 'scheduler' })
         const server = makeServer({ drainTimeoutMs: 20 }, transport).handle(WORK, worker.handler)
         await server.start()
         await makeClient().cast(CTX, ALL, WORK, { n: 0 })
@@ -649,7 +659,7 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
       it('may be absent at the start', async () => {
         await world.stopBroker()
         const worker = noting()
-        const transport = open()
+        const transport = open({ service: 'scheduler' })
         const started = makeServer({}, transport).handle(WORK, worker.handler).start()
         await eventually(() => waits(lines)).toBe(1)
         expect(transport.status).toBe('disconnected')
@@ -676,7 +686,7 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
 
       it('may restart: nothing it took is lost, and all goes on by itself', async () => {
         const worker = holding()
-        const transport = open()
+        const transport = open({ service: 'scheduler' })
         const server = makeServer({ maxConcurrent: 2 }, transport).handle(WORK, worker.handler)
         await server.handle(ADD, async (_ctx, { a, b }) => ({ sum: a + b })).start()
         const letters = await buried()
@@ -751,7 +761,7 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
       })
 
       it('is waited for by a send, and not for ever', async () => {
-        const transport = open()
+        const transport = open({ service: 'scheduler' })
         const client = makeClient({}, transport)
         const worker = noting()
         await makeServer({}, transport).handle(WORK, worker.handler).start()

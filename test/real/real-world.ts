@@ -111,7 +111,7 @@ function brokerOf(nats: NatsServer): Broker {
         await connection.close()
       }
     },
-    connect: () => openTransport(nats.url, { clock, log: silent }),
+    connect: () => openTransport(nats.url, { clock, log: silent }, { sender: { service: 'api' } }),
   }
 }
 

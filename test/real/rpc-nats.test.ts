@@ -10,6 +10,7 @@ import { loggerTo } from '../../src/common/log.ts'
 import { RpcClient } from '../../src/rpc/client.ts'
 import { defineMethod } from '../../src/rpc/method.ts'
 import { NatsTransport } from '../../src/rpc/nats-transport.ts'
+import type { Sender } from '../../src/rpc/sender.ts'
 import { RpcServer } from '../../src/rpc/server.ts'
 import { describeRpcContract } from '../../src/testing/rpc-contract.ts'
 import { type NatsServer, startNats } from './parts/nats.ts'
@@ -34,10 +35,11 @@ describe.skipIf(needed !== undefined)('messaging on nats-server', () => {
     const prefix = `world${worlds}`
     return {
       ackWaitMs: ACK_WAIT_MS,
-      open: (lines) => {
+      open: (sender, lines) => {
         const log = loggerTo((line) => lines.push(line), { format: 'text', level: 'debug' })
         const options = {
           servers: nats.url,
+          sender,
           prefix,
           ackWaitMs: ACK_WAIT_MS,
           publishDeadlineMs: 3000,
@@ -76,14 +78,14 @@ describe.skipIf(needed !== undefined)('messaging on nats-server', () => {
     let manager: JetStreamManager
     let client: RpcClient
 
-    const open = (ackWaitMs: number) => {
-      const options = { servers: nats.url, prefix: 'feet', ackWaitMs, publishDeadlineMs: 3000 }
+    const open = (sender: Sender, ackWaitMs: number) => {
+      const options = { servers: nats.url, sender, prefix: 'feet', ackWaitMs, publishDeadlineMs: 3000 }
       const transport = new NatsTransport({ log, clock }, options)
       leave.defer(() => transport.close())
       return transport
     }
     const serve = async (ackWaitMs: number) => {
-      const transport = open(ackWaitMs)
+      const transport = open({ service: 'compute', host: TARGET.host }, ackWaitMs)
       const server = new RpcServer({ transport, clock, log }, { target: TARGET, version: '1.0' })
       leave.defer(() => server.stop())
       await server.handle(WORK, async (_ctx, n) => void seen.push(n)).start()
@@ -96,7 +98,7 @@ describe.skipIf(needed !== undefined)('messaging on nats-server', () => {
       const nc = await connect({ servers: nats.url })
       leave.defer(() => nc.close())
       manager = await jetstreamManager(nc)
-      client = new RpcClient({ transport: open(30_000), clock, ids: new RandomIds() })
+      client = new RpcClient({ transport: open({ service: 'api' }, 30_000), clock, ids: new RandomIds() })
     })
     afterAll(() => leave.disposeAsync())
 

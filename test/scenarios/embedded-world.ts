@@ -54,7 +54,7 @@ export async function makeEmbeddedWorld(
       comeBack: async () => broker.reconnect(),
       wipe: async () => broker.wipe(),
       stored: async () => broker.stored(),
-      connect: () => new MemoryTransport({ broker, log: silent }),
+      connect: () => new MemoryTransport({ broker, log: silent }, { sender: { service: 'api' } }),
     },
     kubevirt: {
       uninstall: () => uninstallKubeVirt(client),

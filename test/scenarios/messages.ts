@@ -74,7 +74,7 @@ export function describeMessages(makeWorld: MakeWorld): void {
           expected: {},
         } as const,
         error: 'Forbidden',
-        says: "Not allowed: '-' is no compute agent",
+        says: "Not allowed: 'api' is no compute agent",
       },
     ])('gets a typed error as its answer: $what', async ({ method, args = {}, error, says }) => {
       const answer = rpc.call(ctx, conductor, method as typeof instanceGet, args as never)
