@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { credsAuthenticator, type NodeConnectionOptions } from '@nats-io/transport-node'
+import { credsAuthenticator, nkeyAuthenticator, type NodeConnectionOptions } from '@nats-io/transport-node'
 import { messageOf } from '../common/errors.ts'
 
 /** Files that say who we are and whom we trust. Whoever renews them replaces them: they are read at each connect. */
@@ -10,6 +10,8 @@ export interface CredentialFiles {
   readonly caFile?: string | undefined
   /** A user's JWT and seed, as the nsc tool writes them. */
   readonly credsFile?: string | undefined
+  /** The seed of a user nkey that the broker knows. */
+  readonly nkeyFile?: string | undefined
   /** Our own certificate and its key, for a broker that asks for one. */
   readonly certFile?: string | undefined
   readonly keyFile?: string | undefined
@@ -26,11 +28,12 @@ export class UnusableCredentials extends Error {}
 export async function readCredentials(
   files: CredentialFiles,
 ): Promise<Pick<NodeConnectionOptions, 'token' | 'authenticator' | 'tls'>> {
-  const { tokenFile, caFile, credsFile, certFile, keyFile } = files
-  const [token, ca, creds, cert, key] = await Promise.all([
+  const { tokenFile, caFile, credsFile, nkeyFile, certFile, keyFile } = files
+  const [token, ca, creds, nkey, cert, key] = await Promise.all([
     read('token', tokenFile),
     read('CA', caFile),
     read('creds', credsFile),
+    read('nkey', nkeyFile),
     read('certificate', certFile),
     read('key', keyFile),
   ])
@@ -38,6 +41,7 @@ export async function readCredentials(
   return {
     ...(token && { token }),
     ...(creds && { authenticator: credsAuthenticator(new TextEncoder().encode(creds)) }),
+    ...(nkey && { authenticator: nkeyAuthenticator(new TextEncoder().encode(nkey.trim())) }),
     // Whoever names a CA or a certificate means TLS, whatever the URL's scheme.
     ...(Object.keys(tls).length > 0 && { tls }),
   }
