@@ -23,6 +23,7 @@ import { RpcClient } from '../rpc/client.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import { Leadership } from './leadership.ts'
 import type { Service, ServiceDeps } from './service.ts'
+import { untilAborted } from './signals.ts'
 
 /** nova-api: turns what users ask of Instances into operations. The leader works; the others watch and wait. */
 export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly identity: string }): Service {
@@ -123,10 +124,4 @@ function taskWatchOptions(settings: ApiSettings): ConstructorParameters<typeof T
       deleting: settings.deleteTimeout,
     },
   }
-}
-
-/** Resolves when the signal is aborted. */
-export async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

@@ -7,6 +7,7 @@ import { ResourceReporter } from '../compute/resource-reporter.ts'
 import { ResourceTracker } from '../compute/resource-tracker.ts'
 import { COMPUTE_RPC_VERSION, COMPUTE_TOPIC } from '../compute/rpcapi.ts'
 import { serveCompute } from '../compute/service.ts'
+import { StoppableDriver } from '../compute/stoppable-driver.ts'
 import { ConductorApi } from '../conductor/api.ts'
 import { ConductorRpcApi } from '../conductor/rpcapi.ts'
 import type { ComputeSettings } from '../conf/compute.ts'
@@ -14,7 +15,7 @@ import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver } from '../virt/driver.ts'
-import { MAX_DELIVERIES, type Service, type ServiceDeps, VERSION } from './service.ts'
+import { DRAIN_TIMEOUT_MS, MAX_DELIVERIES, type Service, type ServiceDeps, VERSION } from './service.ts'
 
 const CONDUCTOR_RETRY = { retryDelayMs: 200, maxRetryDelayMs: 10_000 }
 
@@ -23,9 +24,10 @@ export function buildCompute(
   deps: Omit<ServiceDeps, 'client'> & { readonly driver: ComputeDriver },
   settings: ComputeSettings,
 ): Service {
-  const { clock, ids, log, transport, driver } = deps
+  const { clock, ids, log, transport } = deps
   const { host } = settings
   const stopping = new AbortController()
+  const driver = new StoppableDriver(deps.driver, stopping.signal)
   // A conductor that died in the middle of a call never answers; its calls are short, and safe to repeat.
   const rpc = new RpcClient(
     { ...deps, log: log.named('nova.rpc.client') },
@@ -61,6 +63,7 @@ export function buildCompute(
     fanouts: false,
     maxConcurrent: settings.computeConcurrency,
     maxDeliveries: MAX_DELIVERIES,
+    drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
   serveCompute(server, manager)
 
@@ -78,7 +81,7 @@ export function buildCompute(
     name: `nova-compute-${host}`,
     checks: [
       { name: 'messaging', isReady: () => transport.status === 'connected' },
-      { name: 'hypervisor', isReady: () => isUp },
+      { name: 'hypervisor', isReady: () => isUp && driver.isReady() },
     ],
     start: async () => {
       await transport.connect(stopping.signal)
@@ -101,7 +104,7 @@ export function buildCompute(
       reporter.stop()
       syncTimer?.cancel()
       unsubscribe?.()
-      // What waits for the conductor is let go first, so that its message is handed back and not waited for.
+      // What waits, for a guest or for the conductor, is let go first: its message is handed back and not waited for.
       stopping.abort(new ServiceStopping({ service: `nova-compute on ${host}` }))
       await server.stop()
       await driver.stop()

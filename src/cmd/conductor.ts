@@ -1,42 +1,58 @@
+import { FLAVOR } from '../apis/v1alpha1/flavor.ts'
+import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC } from '../conductor/rpcapi.ts'
 import { DeadLetterOffice } from '../conductor/dead-letters.ts'
 import { ConductorManager } from '../conductor/manager.ts'
 import { serveConductor } from '../conductor/service.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
+import { Informer } from '../kube/informer.ts'
 import { ActionStore } from '../objects/action-store.ts'
 import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { DeadLetterConsumer } from '../rpc/dead-letter-consumer.ts'
 import { RpcServer } from '../rpc/server.ts'
-import type { Service, ServiceDeps } from './service.ts'
+import { DRAIN_TIMEOUT_MS, type Service, type ServiceDeps } from './service.ts'
 
 /** nova-conductor: reads and writes for the compute agents. Any number of them share the work. */
 export function buildConductor(deps: ServiceDeps, settings: { readonly identity: string }): Service {
-  const { client, log, transport } = deps
+  const { client, clock, log, transport } = deps
   const events = new EventRecorder(deps, { component: 'nova-conductor', instance: settings.identity })
   const instances = new InstanceStore(deps)
   const actions = new ActionStore(deps)
-  const requests = new BuildRequestResolver({ client })
+  const flavors = new Informer({ client, clock, log }, { type: FLAVOR })
+  const images = new Informer({ client, clock, log }, { type: IMAGE })
+  const requests = new BuildRequestResolver({
+    client,
+    known: { flavor: (name) => flavors.store.get(name), image: (name) => images.store.get(name) },
+  })
   const manager = new ConductorManager({ ...deps, instances, actions, requests, events })
   const server = new RpcServer(deps, {
     target: { topic: CONDUCTOR_TOPIC },
     version: CONDUCTOR_RPC_VERSION,
     casts: false,
     fanouts: false,
+    drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
   serveConductor(server, manager)
   const office = new DeadLetterOffice({ ...deps, instances, actions, events })
   const deadLetters = new DeadLetterConsumer(deps)
   return {
     name: 'nova-conductor',
-    checks: [{ name: 'messaging', isReady: () => transport.status === 'connected' }],
+    checks: [
+      // All that it does goes to the API server: whoever else can reach one is to be asked instead.
+      { name: 'kubernetes', isReady: () => flavors.isHealthy() && images.isHealthy() },
+      { name: 'messaging', isReady: () => transport.status === 'connected' },
+    ],
     start: async () => {
+      flavors.start()
+      images.start()
       await Promise.all([server.start(), deadLetters.start((letter) => office.receive(letter))])
       log.named('nova.service').info('Started nova-conductor')
     },
     stop: async () => {
       await Promise.all([server.stop(), deadLetters.stop()])
       await events.flush()
+      await Promise.all([flavors.stop(), images.stop()])
     },
   }
 }

@@ -72,6 +72,44 @@ describe('health', () => {
     await until('ready', isReady)
   })
 
+  it('is alive and not ready from the moment its service leaves', async () => {
+    health.serviceStarted()
+    await until('ready', isReady)
+
+    health.serviceStopping()
+
+    expect(await get('/readyz')).toEqual({ code: 503, body: 'stopping\n' })
+    expect((await get('/healthz')).code).toBe(200)
+  })
+
+  it('is alive whatever is missing', async () => {
+    isThere = false
+    broker.disconnect()
+
+    expect((await get('/healthz')).code).toBe(200)
+  })
+
+  it('is looked at again when it is asked for while messages do not go round', async () => {
+    health.stop()
+    health = new HealthServer(
+      {
+        service: { name: 'nova-test', start: async () => undefined, stop: async () => undefined, checks: [] },
+        transport,
+        clock,
+        log: captureLog().log,
+      },
+      { port: 0, roundTripIntervalMs: 3_600_000 },
+    )
+    broker.disconnect()
+    url = `http://127.0.0.1:${await health.start()}`
+    health.serviceStarted()
+    await until('not ready', async () => (await get('/readyz')).body.includes('messaging: '))
+
+    broker.reconnect()
+
+    await until('ready', isReady)
+  })
+
   it('knows no other path', async () => {
     expect((await get('/metrics')).code).toBe(404)
   })

@@ -19,7 +19,8 @@ const ROUND_TRIP_INTERVAL_MS = 10_000
 
 /**
  * /healthz (the process lives) and /readyz (it can work: what it needs is there, and a message went round the
- * broker not long ago). A broker can be connected and sick; only the round trip tells.
+ * broker not long ago). A broker can be connected and sick; only the round trip tells. What is missing elsewhere
+ * is never a reason to be restarted: /healthz knows nothing of it.
  */
 export class HealthServer {
   readonly #service: Service
@@ -30,6 +31,8 @@ export class HealthServer {
   readonly #server: Server
   #roundTrip: string | undefined = 'no message went round yet'
   #isStarted = false
+  #isStopping = false
+  #isLooking = false
   #wasReady: boolean | undefined
   #timer: Timer | undefined
 
@@ -74,6 +77,11 @@ export class HealthServer {
     void this.#check()
   }
 
+  /** The service leaves: from now on it is not ready, so that nobody is sent to it; it still lives. */
+  serviceStopping(): void {
+    this.#isStopping = true
+  }
+
   stop(): void {
     this.#timer?.cancel()
     this.#server.close()
@@ -82,6 +90,7 @@ export class HealthServer {
 
   /** What keeps the service from working, a sentence each. */
   failures(): readonly string[] {
+    if (this.#isStopping) return ['stopping']
     const missing = this.#service.checks
       .filter((check) => !check.isReady())
       .map(({ name }) => `${name} is not ready`)
@@ -95,20 +104,26 @@ export class HealthServer {
   #answer(path: string | undefined): { readonly code: number; readonly body: string } {
     if (path === '/healthz') return { code: 200, body: 'ok' }
     if (path !== '/readyz') return { code: 404, body: 'not found' }
+    // Whoever asks a service that is red gets the answer of a moment ago, and makes the next one a new one.
+    if (this.#roundTrip !== undefined) void this.#check()
     const failures = this.failures()
     return failures.length === 0 ? { code: 200, body: 'ok' } : { code: 503, body: failures.join('\n') }
   }
 
   async #check(): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
     try {
       await this.#transport.roundTrip()
       this.#roundTrip = undefined
     } catch (error) {
       this.#roundTrip = messageOf(error)
+    } finally {
+      this.#isLooking = false
     }
     const failures = this.failures()
     const isReady = failures.length === 0
-    if (this.#wasReady === isReady || !this.#isStarted) return
+    if (this.#wasReady === isReady || !this.#isStarted || this.#isStopping) return
     this.#wasReady = isReady
     if (isReady) this.#log.info('Ready')
     else this.#log.warn('Not ready', { reasons: failures })

@@ -16,9 +16,9 @@ import type { Policy } from '../scheduler/select-destination.ts'
 import { hearHeartbeats, serveScheduler } from '../scheduler/service.ts'
 import { WEIGHERS } from '../scheduler/weighers/registry.ts'
 import { ServiceMonitor } from '../servicegroup/monitor.ts'
-import { untilAborted } from './api.ts'
 import { Leadership } from './leadership.ts'
-import { MAX_DELIVERIES, type Service, type ServiceDeps } from './service.ts'
+import { DRAIN_TIMEOUT_MS, MAX_DELIVERIES, type Service, type ServiceDeps } from './service.ts'
+import { untilAborted } from './signals.ts'
 
 /** How often at most the monitor looks for agents that fell silent. */
 const CHECK_INTERVAL_MS = 5_000
@@ -72,6 +72,7 @@ export function buildScheduler(
       fanouts: false,
       maxConcurrent: settings.schedulerConcurrency,
       maxDeliveries: MAX_DELIVERIES,
+      drainTimeoutMs: DRAIN_TIMEOUT_MS,
     })
     serveScheduler(server, manager)
     monitor.start()

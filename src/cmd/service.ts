@@ -36,5 +36,8 @@ export interface Service {
  */
 export const MAX_DELIVERIES = 32
 
+/** How long a service that is stopped finishes what it has begun; the rest is handed back. */
+export const DRAIN_TIMEOUT_MS = 15_000
+
 /** The version services tell each other. */
 export const VERSION = '0.1.0'

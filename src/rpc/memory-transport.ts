@@ -215,9 +215,9 @@ export class MemoryTransport implements Transport {
     return Promise.resolve(
       this.#subscription(
         () => undefined,
-        async () => {
+        async (late) => {
           // Still to be abandoned if the transport closes while handlers run.
-          await worker.stop()
+          await worker.stop(late)
           this.#leave.delete(abandon)
         },
       ),
@@ -228,13 +228,13 @@ export class MemoryTransport implements Transport {
     return { ...copy(message), sender: this.sender }
   }
 
-  #subscription(leave: () => void, settled: () => Promise<void>): Subscription {
+  #subscription(leave: () => void, settled: (late?: AbortSignal) => Promise<void>): Subscription {
     this.#leave.add(leave)
     return {
-      stop: async () => {
+      stop: async (late) => {
         leave()
         this.#leave.delete(leave)
-        await settled()
+        await settled(late)
       },
     }
   }

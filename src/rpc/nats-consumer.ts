@@ -77,11 +77,22 @@ export class NatsConsumer implements Subscription {
     await this.#ready.whenConnected(this.#link.closed)
   }
 
-  async stop(): Promise<void> {
+  async stop(late?: AbortSignal): Promise<void> {
     this.#stopping.abort()
+    const handBack = (): void => this.#handBack()
+    late?.addEventListener('abort', handBack, { once: true })
     await this.#pull?.end()
     await this.#running.settled()
+    late?.removeEventListener('abort', handBack)
     this.#abandon()
+  }
+
+  /** What is still in handlers goes to others now; what the handlers say of it later counts no more. */
+  #handBack(): void {
+    for (const held of this.#held) {
+      held.settlement ??= { kind: 'retry', delayMs: 0 }
+      this.#tell(held)
+    }
   }
 
   /** Lets go of everything; what is held is delivered to others once its ack_wait is over. */
@@ -225,6 +236,7 @@ function ackOf(settlement: Settlement): string {
     case 'ack':
       return '+ACK'
     case 'retry':
+      if (settlement.delayMs === 0) return '-NAK'
       return `-NAK {"delay":${Math.round(settlement.delayMs * 1e6)}}`
     case 'terminate':
       return `+TERM ${settlement.reason}`

@@ -110,14 +110,16 @@ export class RpcServer {
    */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('The RPC server was stopped'))
-    const drained = Promise.all(this.#subscriptions.map((subscription) => subscription.stop()))
+    const late = new AbortController()
+    const drained = Promise.all(this.#subscriptions.map((subscription) => subscription.stop(late.signal)))
     const drainTimeoutMs = this.#options.drainTimeoutMs ?? 30_000
-    const { promise: late, resolve } = Promise.withResolvers<'late'>()
+    const { promise: isLate, resolve } = Promise.withResolvers<'late'>()
     const timer = this.#clock.after(drainTimeoutMs, () => resolve('late'))
-    const outcome = await Promise.race([drained, late])
+    const outcome = await Promise.race([drained, isLate])
     timer.cancel()
     if (outcome === 'late') {
       this.#log.warn('Stopped with work unfinished', { target: describeTarget(this.#target), drainTimeoutMs })
+      late.abort()
     }
   }
 
@@ -176,7 +178,9 @@ export class RpcServer {
       this.#logFailure(opened, error)
       const terminal = error instanceof NovaError && error.outcome === 'terminal'
       if (terminal || attempt >= this.#maxDeliveries) return this.#giveUp(message, error)
-      return { kind: 'retry', delayMs: this.#retryDelayMs(attempt) }
+      // Handed back by one who leaves: whoever comes next need not wait.
+      const isLeaving = this.#stopping.signal.aborted
+      return { kind: 'retry', delayMs: isLeaving ? 0 : this.#retryDelayMs(attempt) }
     }
   }
 

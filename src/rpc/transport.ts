@@ -42,9 +42,10 @@ export type RequestOutcome =
 export interface Subscription {
   /**
    * Takes no new message, hands back what had not begun, and resolves when every handler that had begun has
-   * settled. Not bounded: whoever stops it decides how long to wait.
+   * settled. Not bounded: whoever stops it decides how long to wait. When `late` aborts, what is still in handlers
+   * is handed back too, at once and not after the broker's wait for an ack.
    */
-  stop(): Promise<void>
+  stop(late?: AbortSignal): Promise<void>
 }
 
 export type TransportStatus = 'connected' | 'disconnected'

@@ -73,9 +73,12 @@ export class WorkQueue {
     this.#takers.push(worker)
     this.pump()
     return {
-      stop: async () => {
+      stop: async (late) => {
         this.#retire(worker)
+        const handBack = (): void => this.#release(worker, 0)
+        late?.addEventListener('abort', handBack, { once: true })
         await Promise.all(worker.running)
+        late?.removeEventListener('abort', handBack)
         this.#workers.delete(link)
       },
     }
@@ -87,7 +90,12 @@ export class WorkQueue {
     if (!worker) return
     this.#retire(worker)
     this.#workers.delete(link)
-    for (const entry of worker.held) this.#later(this.#ackWaitMs, entry)
+    this.#release(worker, this.#ackWaitMs)
+  }
+
+  /** Gives what the worker holds to others, in `delayMs`. */
+  #release(worker: Worker, delayMs: number): void {
+    for (const entry of worker.held) this.#later(delayMs, entry)
     worker.held.clear()
   }
 

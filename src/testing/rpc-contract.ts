@@ -637,8 +637,7 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
 
       it('waits no longer than it was told to, and loses nothing by that', async () => {
         const worker = holding()
-        const transport = open({ service: 'scheduler' })
-        const server = makeServer({ drainTimeoutMs: 20 }, transport).handle(WORK, worker.handler)
+        const server = makeServer({ drainTimeoutMs: 20 }).handle(WORK, worker.handler)
         await server.start()
         await makeClient().cast(CTX, ALL, WORK, { n: 0 })
         await eventually(() => worker.seen.length).toBe(1)
@@ -647,11 +646,32 @@ export function describeRpcContract(name: string, makeWorld: () => Promise<RpcWo
 
         expect(worker.state.running).toBe(1)
         expect(lines.some((line) => line.includes('Stopped with work unfinished'))).toBe(true)
-        await transport.close()
+        // Handed back, and not waited for until its worker has been silent for long enough.
         const heir = noting()
         await makeServer().handle(WORK, heir.handler).start()
         await eventually(() => heir.seen).toMatchObject([{ n: 0, delivery: { attempt: 2 } }])
         worker.release()
+        await eventually(() => world.stored()).toBe(0)
+      })
+
+      it('hands back at once what its handlers leave unfinished', async () => {
+        const begun = Promise.withResolvers<void>()
+        const told = Promise.withResolvers<never>()
+        const server = makeServer({ retryDelayMs: () => 3_600_000 }).handle(WORK, async () => {
+          begun.resolve()
+          await told.promise
+        })
+        await server.start()
+        await makeClient().cast(CTX, ALL, WORK, { n: 0 })
+        await begun.promise
+
+        const stopped = server.stop()
+        told.reject(new Error('the worker leaves'))
+        await stopped
+
+        const heir = noting()
+        await makeServer().handle(WORK, heir.handler).start()
+        await eventually(() => heir.seen).toMatchObject([{ n: 0, delivery: { attempt: 2 } }])
       })
     })
 

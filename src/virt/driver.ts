@@ -107,6 +107,9 @@ export interface ComputeDriver {
   /** Stops watching. Guests go on. */
   stop(): Promise<void>
 
+  /** Whether it sees its guests now: false while the hypervisor cannot be reached. For readiness. */
+  isReady(): boolean
+
   /** What the host has. */
   getAvailableResource(): Promise<HostResources>
 

@@ -41,9 +41,13 @@ export class ServiceProcess {
     }
   }
 
-  /** SIGTERM: it drains. */
+  /** SIGTERM: it drains. Fails when it does not end as it should, with exit code 0. */
   async stop(): Promise<void> {
+    const child = this.#child
     await this.#end('SIGTERM')
+    if (!child || child.exitCode === 0) return
+    const how = child.exitCode ?? child.signalCode
+    throw new Error(`kilonova ${this.#args.join(' ')} ended with ${how}:\n${this.log().slice(-2000)}`)
   }
 
   /** SIGKILL: it ends in the middle of whatever it does. */

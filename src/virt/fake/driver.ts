@@ -63,6 +63,10 @@ export class FakeDriver implements ComputeDriver {
     this.#unsubscribe = undefined
   }
 
+  isReady(): boolean {
+    return true
+  }
+
   async getAvailableResource(): Promise<HostResources> {
     await this.#faults.apply('getAvailableResource')
     return this.#options.resources

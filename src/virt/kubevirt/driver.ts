@@ -68,6 +68,10 @@ export class KubeVirtDriver implements ComputeDriver {
     await this.#watch.stop()
   }
 
+  isReady(): boolean {
+    return this.#watch.isHealthy()
+  }
+
   async getAvailableResource(): Promise<HostResources> {
     const node = this.#client.get(NODE, { name: this.#options.host })
     const resources = hostResourcesOf(await node.catch(toUnavailable))

@@ -54,6 +54,11 @@ export class GuestWatch {
     await Promise.all([this.#vms.stop(), this.#vmis.stop()])
   }
 
+  /** Whether what is known is current. */
+  isHealthy(): boolean {
+    return this.#vms.isHealthy() && this.#vmis.isHealthy()
+  }
+
   /** The guests of this host that are ours. */
   guests(): readonly GuestRef[] {
     return this.#vms.store.list().flatMap((vm) => {
