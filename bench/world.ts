@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SystemClock, toTimestamp } from '../src/common/clock.ts'
-import { seedCatalogue } from '../src/dev/catalogue.ts'
+import { seedCatalogue } from '../src/objects/catalogue.ts'
 import { installCrds, kilonovaCrds, kubevirtCrds } from '../src/dev/crds.ts'
 import { createNode, NODE, nodeNames } from '../src/dev/nodes.ts'
 import { HttpKubeClient } from '../src/kube/http-client.ts'

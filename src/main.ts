@@ -2,9 +2,11 @@
 // Left to itself, V8 lets the space for young objects grow to 32 MB: a busy conductor then has 240 MB and not 150.
 import { type Commands, runCommandLine } from './cmd/command-line.ts'
 import { API_OPTIONS } from './conf/api.ts'
+import { CATALOGUE_OPTIONS } from './conf/catalogue.ts'
 import { COMPUTE_OPTIONS } from './conf/compute.ts'
 import { CONDUCTOR_OPTIONS } from './conf/conductor.ts'
 import { env } from './conf/env.ts'
+import { NATS_AUTH_OPTIONS } from './conf/nats-auth.ts'
 import { SCHEDULER_OPTIONS } from './conf/scheduler.ts'
 
 // What is in the image: the build follows these imports and no others, so nothing for trying and testing gets in.
@@ -29,6 +31,16 @@ const COMMANDS: Commands = {
     help: 'nova-compute: the agent of one host',
     options: COMPUTE_OPTIONS,
     run: async (argv) => (await import('./cmd/run-service.ts')).runCompute(argv, env()),
+  },
+  'nats-auth': {
+    help: 'tells the message broker who a client is, from its Kubernetes token',
+    options: NATS_AUTH_OPTIONS,
+    run: async (argv) => (await import('./cmd/nats-auth.ts')).runNatsAuth(argv, env()),
+  },
+  catalogue: {
+    help: 'makes the classic flavors and a small image, where they are missing',
+    options: CATALOGUE_OPTIONS,
+    run: async (argv) => (await import('./cmd/catalogue.ts')).runCatalogue(argv, env()),
   },
 }
 

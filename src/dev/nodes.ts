@@ -1,6 +1,6 @@
 import type { KubeClient } from '../kube/client.ts'
 import { defineResource, type KubeObject } from '../kube/resource.ts'
-import { createIfMissing } from './catalogue.ts'
+import { createIfMissing } from '../objects/catalogue.ts'
 
 /** A Node, as far as a simulated one needs it. */
 export interface Node extends KubeObject {

@@ -16,8 +16,8 @@ const CLASSIC_FLAVORS: readonly (readonly [string, number, number, number])[] = 
 /** A small image, as every fresh OpenStack has one. */
 const CIRROS = 'quay.io/kubevirt/cirros-container-disk-demo:v1.6.0'
 
-/** Puts the classic flavors and a small image into a cluster that has them not. */
-export async function seedCatalogue(client: KubeClient): Promise<void> {
+/** Puts the classic flavors and a small image into a cluster that has them not. Tells how many it made. */
+export async function seedCatalogue(client: KubeClient): Promise<number> {
   const flavors = CLASSIC_FLAVORS.map(
     ([name, vcpus, memoryMb, diskGb]): Flavor => ({
       apiVersion: apiVersionOf(FLAVOR),
@@ -32,10 +32,11 @@ export async function seedCatalogue(client: KubeClient): Promise<void> {
     metadata: { name: 'cirros' },
     spec: { containerDisk: { image: CIRROS }, minRamMb: 64, minDiskGb: 0, properties: {} },
   }
-  await Promise.all([
+  const made = await Promise.all([
     ...flavors.map((flavor) => createIfMissing(client, FLAVOR, flavor)),
     createIfMissing(client, IMAGE, cirros),
   ])
+  return made.filter(Boolean).length
 }
 
 /** Creates an object unless one of its name is there. Tells whether it did. */
