@@ -3,10 +3,10 @@ export const LAUNCH_PURPOSES: Readonly<Record<string, string>> = {
   'nova-api PATCH instances': 'puts our finalizer on the instance, before any outside effect',
   'nova-api POST instanceactions': 'the record that a create was asked for, with its request id',
   'nova-scheduler PATCH instances/status':
-    'binds the instance: host, attempt, alternates, flavor, request id; a conditional write, so the claim is made once',
+    'binds the instance, which is spawning from here on: host, attempt, alternates, flavor, request id; a conditional write, so the claim is made once',
   'nova-scheduler POST events': 'Scheduled: which host, of how many',
   'nova-conductor PATCH instances/status':
-    'spawning, which confirms host and attempt before a VM is made; then active, with power state, addresses and launch time',
+    'active, with power state, addresses and launch time',
   'nova-conductor PATCH instanceactions/status':
     'the end of the record: result, steps and the placement explained',
   'nova-conductor POST events': 'Launched: on which host',

@@ -24,7 +24,7 @@ const ctx = makeContext({ requestId: REQUEST })
 
 const BOUND: InstanceStatus = {
   vmState: 'building',
-  taskState: 'scheduling',
+  taskState: 'spawning',
   host: 'node-1',
   attempt: 1,
   flavor: FLAVOR,
@@ -131,7 +131,7 @@ describe('a build', () => {
     const both = Promise.all([build(one!), build(two!)])
     await until('the first boots', () => world.clock.nextInMs === 5000)
     await settle()
-    expect((await kube.instance('two')).status.taskState).toBe('scheduling')
+    expect(world.hypervisor.find({ namespace: 'default', name: 'two' })).toBeUndefined()
     await world.clock.advance(5000)
     await until('the second boots', () => world.clock.nextInMs === 5000)
     await world.clock.advance(5000)

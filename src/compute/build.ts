@@ -6,7 +6,7 @@ import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'
 import type { ActionProgress } from '../objects/action-progress.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
-import type { ExpectedState } from '../objects/instance-update.ts'
+import { checkObserved, type ExpectedState } from '../objects/instance-update.ts'
 import { whileAvailable } from '../objects/unavailable.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver, GuestSpec } from '../virt/driver.ts'
@@ -40,7 +40,7 @@ export class InstanceBuilder {
   }
 
   /**
-   * Take the instance up (the conductor confirms host and attempt), claim, spawn, say that it is active. What
+   * Have the conductor confirm that the instance is bound to this host in this attempt, claim, spawn, say that it is active. What
    * this host cannot do goes back to the scheduler for another; what no host can do ends in error.
    *
    * @param signal is aborted when the instance is being deleted
@@ -54,11 +54,9 @@ export class InstanceBuilder {
     const claim: ExpectedState = { vmState: ['building'], host: this.#host, attempt }
     const startedAt = this.#deps.clock.now()
     try {
-      await this.#deps.conductor.instanceUpdate(ctx, {
-        instance: request.instance,
-        update: { taskState: 'spawning' },
-        expected: { ...claim, taskState: ['scheduling', 'spawning'] },
-      })
+      // A message of an attempt before, that comes late, must not make a guest.
+      const bound = await this.#deps.conductor.instanceGet(ctx, request.instance)
+      checkObserved({ ...bound, uid }, { ...claim, taskState: ['spawning'] })
       this.#deps.tracker.claim(uid, request.flavor, limits)
       log.info('Claim successful', {
         vcpus: request.flavor.vcpus,
@@ -127,7 +125,7 @@ export class InstanceBuilder {
     await this.#deps.conductor.instanceUpdate(ctx, {
       instance: request.instance,
       update: { taskState: 'scheduling', host: null, availabilityZone: null, powerState: 'NOSTATE' },
-      expected: { ...claim, taskState: ['scheduling', 'spawning'] },
+      expected: { ...claim, taskState: ['spawning'] },
       note: { action: 'create', progress },
     })
     this.#log
@@ -156,7 +154,7 @@ export class InstanceBuilder {
         powerState: 'NOSTATE',
         ...(!keepsHost && { host: null, availabilityZone: null }),
       },
-      expected: { ...claim, taskState: ['scheduling', 'spawning'] },
+      expected: { ...claim, taskState: ['spawning'] },
       progress,
     })
   }

@@ -202,6 +202,28 @@ describe('an update', () => {
     )
   })
 
+  it('after a read needs no second one', async () => {
+    const instance = await kube.putInstance({ status: SPAWNING })
+    await conductor.instanceGet(ctx, refOfInstance(instance))
+    kube.server.faults.refuse({ resource: 'instances', verb: 'get' }, 500)
+
+    expect(await conductor.instanceUpdate(ctx, args(instance))).toMatchObject({ vmState: 'active' })
+  })
+
+  it('is tested on what is there, where what was read before is behind', async () => {
+    const instance = await kube.putInstance({ status: { ...SPAWNING, attempt: 2 } })
+    await conductor.instanceGet(ctx, refOfInstance(instance))
+
+    await kube.setStatus('web', SPAWNING)
+    expect(await conductor.instanceUpdate(ctx, args(instance))).toMatchObject({ vmState: 'active' })
+
+    await conductor.instanceGet(ctx, refOfInstance(instance))
+    await kube.setStatus('web', { ...SPAWNING, taskState: 'deleting' })
+    const again = { ...args(instance), expected: { vmState: ['active' as const] } }
+    await expect(conductor.instanceUpdate(ctx, again)).rejects.toThrow(UnexpectedDeletingTaskStateError)
+    expect((await kube.instance()).status.vmState).toBe('building')
+  })
+
   it.each([
     {
       what: 'of another host',

@@ -13,6 +13,7 @@ import type { ActionStore } from '../objects/action-store.ts'
 import { type BuildRequest, type InstanceRef, refOfInstance } from '../objects/build-request.ts'
 import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
+import { RecentInstances } from '../objects/recent-instances.ts'
 import { isCarriedOut } from './carried-out.ts'
 import { checkComputeMaySet } from './compute-rights.ts'
 import { toView } from './instance-view.ts'
@@ -36,14 +37,18 @@ interface ConductorDeps {
   readonly log: Logger
 }
 
+/** An operation reads an instance once and writes it once, soon after. */
+const RECENT = 512
+
 /**
  * The server side of the conductor's messages: reads and writes Kilonova's resources for compute agents, each
- * only what its host has a say in. Keeps no state, so any number of conductors may run.
+ * only what its host has a say in. What it remembers only spares reads, so any number of conductors may run.
  * nova.conductor.manager.
  */
 export class ConductorManager {
   readonly #deps: ConductorDeps
   readonly #log: Logger
+  readonly #recent = new RecentInstances({ limit: RECENT })
 
   constructor(deps: ConductorDeps) {
     this.#deps = deps
@@ -51,7 +56,14 @@ export class ConductorManager {
   }
 
   async instanceGet(ref: InstanceRef): Promise<InstanceView> {
-    return toView(await this.#deps.instances.get(ref))
+    return toView(await this.#get(ref))
+  }
+
+  /** As it is now, whatever is remembered. */
+  async #get(ref: InstanceRef): Promise<Instance> {
+    const instance = await this.#deps.instances.get(ref)
+    this.#recent.put(instance)
+    return instance
   }
 
   /** The instances bound to a host. */
@@ -92,19 +104,38 @@ export class ConductorManager {
    * only the record may be missing.
    */
   async #saveOnce(ctx: RequestContext, host: string, args: InstanceUpdateArgs): Promise<Instance> {
-    const { update, expected } = args
-    const instance = await this.#deps.instances.get(args.instance)
+    try {
+      return await this.#saveFromRecent(host, args)
+    } catch (error) {
+      if (!isUnexpected(error) || !args.note) throw error
+      const current = await this.#get(args.instance)
+      if (!isCarriedOut(current, args, { host, requestId: ctx.requestId })) throw error
+      return current
+    }
+  }
+
+  async #saveFromRecent(host: string, args: InstanceUpdateArgs): Promise<Instance> {
+    const recent = this.#recent.get(args.instance.uid)
+    if (!recent) return this.#save(await this.#get(args.instance), host, args)
+    try {
+      return await this.#save(recent, host, args)
+    } catch (error) {
+      // What is remembered may be behind: only what is there now can refuse.
+      if (!isUnexpected(error)) throw error
+      return this.#save(await this.#get(args.instance), host, args)
+    }
+  }
+
+  async #save(instance: Instance, host: string, { update, expected }: InstanceUpdateArgs): Promise<Instance> {
     const triedHosts = [...(instance.status.triedHosts ?? []), host]
     const change = { ...update, ...(update.host === null && { triedHosts }) }
     try {
-      return await this.#deps.instances.save(instance, change, { ...expected, host })
+      const saved = await this.#deps.instances.save(instance, change, { ...expected, host })
+      this.#recent.put(saved)
+      return saved
     } catch (error) {
-      const isOther =
-        error instanceof UnexpectedTaskStateError || error instanceof UnexpectedDeletingTaskStateError
-      if (!isOther || !args.note) throw error
-      const current = await this.#deps.instances.get(args.instance)
-      if (!isCarriedOut(current, args, { host, requestId: ctx.requestId })) throw error
-      return current
+      this.#recent.forget(instance.metadata.uid ?? '')
+      throw error
     }
   }
 
@@ -190,6 +221,10 @@ export class ConductorManager {
       if (!isAlreadyExists(error)) throw error
     }
   }
+}
+
+function isUnexpected(error: unknown): boolean {
+  return error instanceof UnexpectedTaskStateError || error instanceof UnexpectedDeletingTaskStateError
 }
 
 /** An agent has a say in the instances of its own host alone. */

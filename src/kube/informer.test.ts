@@ -414,3 +414,41 @@ describe('observing our own writes', () => {
     await seen(...START, 'added c@11', 'deleted c@12')
   })
 })
+
+describe('waiting for a version that somebody else has seen', () => {
+  let clock: FakeClock
+
+  beforeEach(async () => {
+    clock = new FakeClock()
+    begin({}, clock)
+    ;(await expectList()).answer(200, listOf(10, [note('a', 5)]))
+    await informer.synced()
+  })
+
+  it('is over at once where that version is held, or none is asked for', async () => {
+    expect((await informer.atLeast('ns/a', '5', 100))?.metadata.resourceVersion).toBe('5')
+    expect((await informer.atLeast('ns/a', undefined, 100))?.metadata.name).toBe('a')
+    expect(await informer.atLeast('ns/b', undefined, 100)).toBeUndefined()
+  })
+
+  it('is over when the watch brings that version, and not by another object’s', async () => {
+    const watch = await expectWatch(10)
+    const waiting = informer.atLeast('ns/a', '12', 100)
+    watch.send(modified(note('a', 11)), added(note('b', 13)), modified(note('a', 14)))
+    expect((await waiting)?.metadata.resourceVersion).toBe('14')
+  })
+
+  it('is over when the object goes', async () => {
+    const watch = await expectWatch(10)
+    const waiting = informer.atLeast('ns/a', '12', 100)
+    watch.send(deleted(note('a', 11)))
+    expect(await waiting).toBeUndefined()
+  })
+
+  it('is over after its time', async () => {
+    await expectWatch(10)
+    const waiting = informer.atLeast('ns/a', '12', 100)
+    await clock.advance(100)
+    expect(await waiting).toBeUndefined()
+  })
+})

@@ -1,8 +1,10 @@
+import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { type Change, ObjectCache } from './object-cache.ts'
 import { Reflector, type ReflectorDeps, type ReflectorOptions } from './reflector.ts'
-import type { KubeObject } from './resource.ts'
+import { type KubeObject, keyOf } from './resource.ts'
+import { compareResourceVersions } from './resource-version.ts'
 import { matcherOf } from './selector.ts'
 import type { Index, ReadonlyStore } from './store.ts'
 
@@ -14,6 +16,7 @@ type Listener<T extends KubeObject> = (change: Change<T>) => void
 
 /** A local, indexed copy of a kind, kept current, that tells of every change to it. */
 export class Informer<T extends KubeObject> {
+  readonly #clock: Clock
   readonly #log: Logger
   readonly #cache: ObjectCache<T>
   readonly #reflector: Reflector<T>
@@ -25,6 +28,7 @@ export class Informer<T extends KubeObject> {
   #running: Promise<void> | undefined
 
   constructor(deps: ReflectorDeps, options: InformerOptions<T>) {
+    this.#clock = deps.clock
     this.#log = deps.log
     this.#kind = options.type.kind
     this.#cache = new ObjectCache<T>({ indexes: options.indexes, matches: matcherOf(options) }, (change) =>
@@ -97,6 +101,28 @@ export class Informer<T extends KubeObject> {
    */
   observe(object: T): void {
     if (!this.#stop.signal.aborted) this.#cache.observe(object)
+  }
+
+  /**
+   * The object once it is held as of `version` or later: somebody who saw that version may be faster than the
+   * watch. Undefined when the watch does not bring it within `timeoutMs`.
+   */
+  async atLeast(key: string, version: string | undefined, timeoutMs: number): Promise<T | undefined> {
+    const isReached = (): boolean =>
+      compareResourceVersions(this.store.get(key)?.metadata.resourceVersion, version) >= 0
+    if (isReached()) return this.store.get(key)
+    const { promise, resolve } = Promise.withResolvers<T | undefined>()
+    const unsubscribe = this.onChange(({ object, type }) => {
+      if (keyOf(object.metadata) !== key) return
+      if (type === 'deleted' || isReached()) resolve(this.store.get(key))
+    })
+    const timer = this.#clock.after(timeoutMs, () => resolve(undefined))
+    try {
+      return await promise
+    } finally {
+      timer.cancel()
+      unsubscribe()
+    }
   }
 
   #tell(change: Change<T>): void {

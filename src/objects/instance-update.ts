@@ -65,37 +65,48 @@ export const expectedState = z.object({
 })
 export type ExpectedState = z.infer<typeof expectedState>
 
+/** What of an instance an expectation is about, whoever tells of it. */
+export interface ObservedState {
+  readonly uid: string
+  readonly vmState?: VmState | undefined
+  readonly taskState?: TaskState | undefined
+  readonly host?: string | undefined
+  readonly attempt?: number | undefined
+  readonly requestId?: string | undefined
+  readonly deleting: boolean
+}
+
+/** {@link checkObserved}, of a resource. */
+export function checkExpected({ status, metadata }: Instance, expected: ExpectedState): void {
+  const { vmState: vm, taskState: task, host, attempt, requestId } = status
+  const uid = metadata.uid ?? metadata.name
+  const deleting = metadata.deletionTimestamp !== undefined
+  checkObserved({ uid, vmState: vm, taskState: task, host, attempt, requestId, deleting }, expected)
+}
+
 /**
  * Checks what a change expects.
  * @throws UnexpectedDeletingTaskStateError when it is not so because the instance is being deleted
  * @throws UnexpectedTaskStateError when it is not so otherwise
  */
-export function checkExpected(instance: Instance, expected: ExpectedState): void {
-  const { status, metadata } = instance
-  const actual = {
-    vmState: status.vmState,
-    taskState: status.taskState ?? null,
-    host: status.host ?? null,
-    attempt: status.attempt ?? 0,
-    requestId: status.requestId,
-  }
+export function checkObserved(actual: ObservedState, expected: ExpectedState): void {
   const wrong = [
     mismatch('vm_state', expected.vmState, actual.vmState),
-    mismatch('task_state', expected.taskState, actual.taskState),
-    mismatch('host', expected.host === undefined ? undefined : [expected.host], actual.host),
-    mismatch('attempt', expected.attempt === undefined ? undefined : [expected.attempt], actual.attempt),
-    mismatch(
-      'request',
-      expected.requestId === undefined ? undefined : [expected.requestId],
-      actual.requestId,
-    ),
+    mismatch('task_state', expected.taskState, actual.taskState ?? null),
+    mismatch('host', oneOf(expected.host), actual.host ?? null),
+    mismatch('attempt', oneOf(expected.attempt), actual.attempt ?? 0),
+    mismatch('request', oneOf(expected.requestId), actual.requestId),
   ].find((one) => one !== undefined)
   if (!wrong) return
-  const details = { instance: metadata.uid ?? metadata.name, ...wrong }
-  if (actual.taskState === 'deleting' || metadata.deletionTimestamp) {
+  const details = { instance: actual.uid, ...wrong }
+  if (actual.taskState === 'deleting' || actual.deleting) {
     throw new UnexpectedDeletingTaskStateError(details)
   }
   throw new UnexpectedTaskStateError(details)
+}
+
+function oneOf<T>(expected: T | undefined): readonly T[] | undefined {
+  return expected === undefined ? undefined : [expected]
 }
 
 function mismatch<T>(

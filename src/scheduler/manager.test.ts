@@ -54,7 +54,7 @@ beforeEach(async () => {
   clock = new FakeClock()
   rpc = new MemoryRpc(clock)
   nodes = new ToldInformer(COMPUTE_NODE)
-  cache = new ToldInformer(INSTANCE)
+  cache = new ToldInformer(INSTANCE, clock)
   logs = captureLog()
   sent = []
   hosts = new HostManager(
@@ -166,7 +166,7 @@ describe('an instance without a host', () => {
 
     expect((await kube.instance()).status).toMatchObject({
       vmState: 'building',
-      taskState: 'scheduling',
+      taskState: 'spawning',
       host: 'node-2',
       availabilityZone: 'west',
       attempt: 1,
@@ -207,26 +207,44 @@ describe('an instance without a host', () => {
     expect((await kube.instance()).status.host).toBe('node-1')
   })
 
-  it('is read anew where the cache is older than its sender saw it, and bound by one write', async () => {
-    putNodes({ 'node-1': 4 })
-    const stale = await accept()
-    const seen = await kube.client.mergePatch(INSTANCE, stale.metadata, {
-      metadata: { labels: { seen: 'by-its-sender' } },
-    })
-    let writes = 0
-    kube.server.faults.refuse(({ verb, resource }) => {
-      if (verb === 'patch' && resource === 'instances') writes += 1
-      return false
-    }, 500)
+  describe('that the watch still shows as it was before its sender saw it', () => {
+    let seen: Instance
+    let calls: { reads: number; writes: number }
+    let building: Promise<void>
 
-    await manager.buildInstances(ctx, {
-      request: requestFor(seen),
-      progress: NO_PROGRESS,
-      seenVersion: seen.metadata.resourceVersion,
+    beforeEach(async () => {
+      putNodes({ 'node-1': 4 })
+      const stale = await accept()
+      seen = await kube.client.mergePatch(INSTANCE, stale.metadata, {
+        metadata: { labels: { seen: 'by-its-sender' } },
+      })
+      calls = { reads: 0, writes: 0 }
+      kube.server.faults.refuse(({ verb, resource }) => {
+        if (resource === 'instances' && verb === 'get') calls.reads += 1
+        if (resource === 'instances' && verb === 'patch') calls.writes += 1
+        return false
+      }, 500)
+      const seenVersion = seen.metadata.resourceVersion
+      building = manager.buildInstances(ctx, {
+        request: requestFor(seen),
+        progress: NO_PROGRESS,
+        seenVersion,
+      })
     })
 
-    expect((await kube.instance()).status.host).toBe('node-1')
-    expect(writes).toBe(1)
+    it('is waited for and bound by one write, without a read', async () => {
+      cache.informer.observe(seen)
+      await building
+      expect(calls).toEqual({ reads: 0, writes: 1 })
+      expect((await kube.instance()).status.host).toBe('node-1')
+    })
+
+    it('is read when the watch does not bring it, and bound by one write', async () => {
+      await clock.advance(250)
+      await building
+      expect(calls).toEqual({ reads: 1, writes: 1 })
+      expect((await kube.instance()).status.host).toBe('node-1')
+    })
   })
 
   it('says each step once at INFO, under its request', async () => {

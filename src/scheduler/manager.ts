@@ -14,7 +14,6 @@ import type { Logger } from '../common/log.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'
-import { compareResourceVersions } from '../kube/resource-version.ts'
 import { type ActionProgress, type Placement, StepRecorder } from '../objects/action-progress.ts'
 import type { ActionStore } from '../objects/action-store.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
@@ -44,6 +43,9 @@ interface SchedulerDeps {
 
 /** As many as the status of an instance can name. */
 const MAX_ALTERNATES = 8
+
+/** How long the watch may be behind the sender of a message before the API server is asked instead. */
+const CATCH_UP_MS = 250
 
 /** A step of the create action, under Nova's name for it. */
 const STEP = 'scheduler_select_destinations'
@@ -99,12 +101,9 @@ export class SchedulerManager {
    */
   async #read(request: BuildRequest, seenVersion: string | undefined): Promise<Instance> {
     const { namespace, name, uid } = request.instance
-    const cached = this.#deps.cache.store.get(`${namespace}/${name}`)
+    const cached = await this.#deps.cache.atLeast(`${namespace}/${name}`, seenVersion, CATCH_UP_MS)
     const isWaiting = cached?.status.taskState === 'scheduling' && cached.status.host === undefined
-    const isCurrent = compareResourceVersions(cached?.metadata.resourceVersion, seenVersion) >= 0
-    return cached?.metadata.uid === uid && isWaiting && isCurrent
-      ? cached
-      : this.#deps.instances.get(request.instance)
+    return cached?.metadata.uid === uid && isWaiting ? cached : this.#deps.instances.get(request.instance)
   }
 
   // oxlint-disable-next-line max-params -- one build: who asks, the instance, what to build, what was done
@@ -174,6 +173,8 @@ export class SchedulerManager {
     return this.#deps.instances.save(
       instance,
       {
+        // Nova's agent does that: but it and the binding are one write this way.
+        taskState: 'spawning',
         host: host.host,
         availabilityZone: host.availabilityZone,
         attempt: (instance.status.attempt ?? 0) + 1,

@@ -1,3 +1,4 @@
+import type { Clock } from '../common/clock.ts'
 import { Informer } from '../kube/informer.ts'
 import type { KubeObject, ResourceType } from '../kube/resource.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -9,8 +10,8 @@ export class ToldInformer<T extends KubeObject> {
   readonly informer: Informer<T>
   #version = 1000
 
-  constructor(type: ResourceType<T>) {
-    const deps = { client: new MemoryKubeClient(), clock: new FakeClock(), log: captureLog().log }
+  constructor(type: ResourceType<T>, clock: Clock = new FakeClock()) {
+    const deps = { client: new MemoryKubeClient(), clock, log: captureLog().log }
     this.informer = new Informer(deps, { type })
   }
 

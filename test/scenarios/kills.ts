@@ -91,12 +91,13 @@ export function describeKills(makeWorld: MakeWorld): void {
     })
 
     describe('the agent, while its instance is', () => {
-      it('scheduling (bound, and not taken up yet)', async () => {
+      it('spawning, and not taken up yet', async () => {
         await Promise.all(HOSTS.map((host) => world.services.stop(`nova-compute-${host}`)))
         await project.create('queued')
         const { status } = await project.until('queued', (one) => one.status.host !== undefined)
 
-        expect(status.taskState).toBe('scheduling')
+        expect(status.taskState).toBe('spawning')
+        expect(await project.virtualMachine('queued')).toBeUndefined()
         await Promise.all(HOSTS.map((host) => world.services.start(`nova-compute-${host}`)))
 
         const { metadata } = await project.untilState('queued', 'active')
