@@ -28,12 +28,16 @@ export function openTransport(
     const broker = deps.broker ?? new MemoryBroker({ clock: deps.clock })
     return new MemoryTransport({ broker, log: deps.log }, { sender: options.sender })
   }
-  const match = /^(nats|tls):\/\/(?:([^:@/]+)(?::([^@/]*))?@)?([^@/]+)\/?$/.exec(url)
-  if (match) return new NatsTransport(deps, { ...options, ...natsServers(match) })
+  const servers = natsServersOf(url)
+  if (servers) return new NatsTransport(deps, { ...options, ...servers })
   throw new TypeError(`Not a messaging URL (memory:// or nats://): ${JSON.stringify(url)}`)
 }
 
-function natsServers([, scheme, user, pass, servers = '']: RegExpExecArray): NatsServerOptions {
+/** The servers of a `nats://` or `tls://` URL; undefined for any other. */
+export function natsServersOf(url: string): NatsServerOptions | undefined {
+  const match = /^(nats|tls):\/\/(?:([^:@/]+)(?::([^@/]*))?@)?([^@/]+)\/?$/.exec(url)
+  if (!match) return undefined
+  const [, scheme, user, pass, servers = ''] = match
   return {
     servers: servers.split(','),
     ...(user !== undefined && { user: decodeURIComponent(user) }),
