@@ -115,6 +115,50 @@ describe('a limit on work', () => {
     await Promise.all([second, third])
   })
 
+  it('does not keep work that is given up while it waits, nor its place', async () => {
+    const limit = new Concurrency(1)
+    const jobs = makeJobs(3)
+    const giveUp = new AbortController()
+    const first = limit.run(jobs[0]!.run)
+    const second = limit.run(jobs[1]!.run, giveUp.signal)
+    const third = limit.run(jobs[2]!.run)
+    const outcome = expect(second).rejects.toThrow('not wanted any more')
+    giveUp.abort(new Error('not wanted any more'))
+    await outcome
+    jobs[0]!.end()
+    await first
+    await settle()
+    expect(begun(jobs)).toEqual([true, false, true])
+    jobs[2]!.end()
+    await third
+    expect(await limit.run(async () => 'done')).toBe('done')
+  })
+
+  it('does not take in work that was given up before', async () => {
+    const limit = new Concurrency(1)
+    const [first, late] = [new Job(), new Job()]
+    const running = limit.run(first.run)
+    const signal = AbortSignal.abort(new Error('not wanted any more'))
+    await expect(limit.run(late.run, signal)).rejects.toThrow('not wanted any more')
+    first.end()
+    await running
+    expect(late.hasBegun).toBe(false)
+  })
+
+  it('leaves work alone that is given up once it runs', async () => {
+    const limit = new Concurrency(1)
+    const jobs = makeJobs(2)
+    const giveUp = new AbortController()
+    const first = limit.run(jobs[0]!.run)
+    const second = limit.run(jobs[1]!.run, giveUp.signal)
+    jobs[0]!.end()
+    await first
+    giveUp.abort(new Error('not wanted any more'))
+    jobs[1]!.end()
+    await second
+    expect(await limit.run(async () => 'done')).toBe('done')
+  })
+
   it('of 0 is none, as in Nova', async () => {
     const limit = new Concurrency(0)
     const jobs = makeJobs(20)

@@ -140,6 +140,66 @@ describe('a build', () => {
   })
 })
 
+describe('a build that waits for its turn', () => {
+  let one: Instance
+  let two: Instance
+  let building: Promise<void>
+
+  beforeEach(async () => {
+    agent = world.agent({ maxConcurrentBuilds: 1 })
+    one = await world.putInstance(ctx, 'create', { name: 'one', status: BOUND })
+    two = await world.putInstance(ctx, 'create', { name: 'two', status: BOUND })
+    agent.driver.delay('spawn', 5000)
+    building = build(one)
+    await until('the first boots', () => world.clock.nextInMs === 5000)
+  })
+
+  it('does not keep a delete waiting: nothing is built, nothing is left', async () => {
+    const waiting = build(two)
+    await settle()
+    await kube.setStatus('two', { ...BOUND, taskState: 'deleting', requestId: 'req-2' })
+
+    await agent.manager.terminateInstance(makeContext({ requestId: 'req-2' }), refOfInstance(two))
+    await waiting
+
+    expect((await kube.instance('two')).status).toMatchObject({ vmState: 'deleted', powerState: 'NOSTATE' })
+    expect((await kube.instance('one')).status.taskState).toBe('spawning')
+    await world.clock.advance(5000)
+    await building
+    expect(world.hypervisor.guestsOf('node-1').map(({ name }) => name)).toEqual(['one'])
+    expect(agent.tracker.usage().vcpus).toBe(1)
+  })
+
+  it('is in line once, however often its message is sent again', async () => {
+    const waiting = build(two)
+    await Promise.all([build(two), build(two), build(one)])
+    expect(world.logs.at('INFO').join()).toContain(
+      'Dropped a message whose work is under way or in line work="build req-1f0c9a3e-0000-5000-8000-000000000000 1"',
+    )
+
+    await world.clock.advance(5000)
+    await building
+    await until('the second boots', () => world.clock.nextInMs === 5000)
+    await world.clock.advance(5000)
+    await waiting
+    expect((await kube.instance('two')).status.vmState).toBe('active')
+  })
+
+  it('leaves the line also where another piece of work on it waits before it', async () => {
+    const earlier = build(two)
+    const later = build(two, { attempt: 2 })
+    await settle()
+    await kube.setStatus('two', { ...BOUND, taskState: 'deleting', requestId: 'req-2' })
+
+    await agent.manager.terminateInstance(makeContext({ requestId: 'req-2' }), refOfInstance(two))
+
+    await Promise.all([earlier, later])
+    expect((await kube.instance('two')).status.vmState).toBe('deleted')
+    await world.clock.advance(5000)
+    await building
+  })
+})
+
 /** The instance is back with the scheduler, and nothing of it is left here. */
 async function expectGivenBack(instance: Instance, details: string): Promise<void> {
   const { status } = await kube.instance()

@@ -12,7 +12,8 @@ import type { ComputeDriver, LifecycleEvent } from '../virt/driver.ts'
 import { InstanceBuilder } from './build.ts'
 import { Concurrency } from '../common/concurrency.ts'
 import { GuestAudit } from './guest-audit.ts'
-import { GivenUp, InstanceOperations } from './instance-operations.ts'
+import { InstanceOperations } from './instance-operations.ts'
+import { InstanceTurns } from './instance-turns.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 import type { BuildAndRunArgs } from './rpcapi.ts'
 
@@ -39,33 +40,35 @@ export class ComputeManager {
   readonly #deps: ComputeDeps
   readonly #log: Logger
   readonly #options: ComputeOptions
-  readonly #locks = new InstanceLocks()
+  readonly #turns: InstanceTurns
   readonly #operations: InstanceOperations
   readonly #builder: InstanceBuilder
   readonly #audit: GuestAudit
   readonly #buildSlots: Concurrency
-  readonly #interrupts = new Map<string, AbortController>()
 
   constructor(deps: ComputeDeps, options: ComputeOptions) {
     const log = deps.log.named('nova.compute.manager')
+    const locks = new InstanceLocks()
     this.#deps = deps
     this.#log = log
     this.#options = options
+    this.#turns = new InstanceTurns({ locks, log })
     this.#operations = new InstanceOperations({ ...deps, log }, options)
     this.#builder = new InstanceBuilder({ ...deps, operations: this.#operations, log }, options)
-    this.#audit = new GuestAudit({ ...deps, locks: this.#locks, log }, options)
+    this.#audit = new GuestAudit({ ...deps, locks, log }, options)
     this.#buildSlots = new Concurrency(options.maxConcurrentBuilds)
   }
 
   async buildAndRunInstance(ctx: RequestContext, args: BuildAndRunArgs): Promise<void> {
     const { uid } = args.request.instance
-    await this.#interruptible(uid, (signal) =>
-      this.#buildSlots.run(() => this.#builder.build(ctx, args, signal)),
+    const piece = { uid, name: `build ${ctx.requestId} ${args.attempt}` }
+    await this.#turns.take(ctx, piece, (signal) =>
+      this.#buildSlots.run(() => this.#builder.build(ctx, args, signal), signal),
     )
   }
 
   async stopInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    await this.#interruptible(ref.uid, (signal) =>
+    await this.#turns.take(ctx, { uid: ref.uid, name: `stop ${ctx.requestId}` }, (signal) =>
       this.#operations.run(ctx, ref, {
         action: 'stop',
         step: 'compute_stop_instance',
@@ -82,7 +85,7 @@ export class ComputeManager {
   }
 
   async startInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    await this.#interruptible(ref.uid, (signal) =>
+    await this.#turns.take(ctx, { uid: ref.uid, name: `start ${ctx.requestId}` }, (signal) =>
       this.#operations.run(ctx, ref, {
         action: 'start',
         step: 'compute_start_instance',
@@ -98,9 +101,7 @@ export class ComputeManager {
   }
 
   async terminateInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    // A delete does not wait for a guest that is slow to boot or to shut down.
-    this.#interrupts.get(ref.uid)?.abort(new GivenUp('the instance is being deleted'))
-    await this.#locks.run(ref.uid, () =>
+    await this.#turns.takeNext(ctx, { uid: ref.uid, name: `delete ${ctx.requestId}` }, () =>
       this.#operations.run(ctx, ref, {
         action: 'delete',
         step: 'compute_terminate_instance',
@@ -149,19 +150,6 @@ export class ComputeManager {
     await this.#audit.follow(ctx, { namespace, name, uid })
   }
 
-  /** Runs work on an instance that a delete may interrupt. */
-  async #interruptible(uid: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    await this.#locks.run(uid, async () => {
-      const interrupt = new AbortController()
-      this.#interrupts.set(uid, interrupt)
-      try {
-        await work(interrupt.signal)
-      } finally {
-        this.#interrupts.delete(uid)
-      }
-    })
-  }
-
   async #resume(instance: InstanceView): Promise<void> {
     const { ref, taskState, requestId } = instance
     if (!taskState || !requestId) return
@@ -172,7 +160,7 @@ export class ComputeManager {
     try {
       await this.#resumeTask(ctx, instance)
     } catch (error) {
-      // The message is still in the queue, and the API service asks again: the agent must come up all the same.
+      // The API service asks again: the agent must come up all the same.
       this.#log
         .with(ctx, ref.uid)
         .warn('Could not take it up yet', { task_state: taskState, reason: messageOf(error) })

@@ -1,5 +1,6 @@
 import { afterAll, describe } from 'vitest'
 import { describeBadInput } from '../scenarios/bad-input.ts'
+import { describeBuildSlots } from '../scenarios/build-slots.ts'
 import { describeChaos } from '../scenarios/chaos.ts'
 import { describeDeadPeers } from '../scenarios/dead-peers.ts'
 import { describeExamples } from '../scenarios/examples.ts'
@@ -23,6 +24,7 @@ describe.skipIf(setupNeeded() !== undefined)('on kube-apiserver, etcd and nats-s
   describeLifeCycle(worlds.make)
   describeBadInput(worlds.make)
   describeFailedBuilds(worlds.make)
+  describeBuildSlots(worlds.make)
   describeRaces(worlds.make)
   describeMessages(worlds.make)
   describeKubectl(worlds.make)

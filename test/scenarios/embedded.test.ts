@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { describeBadInput } from './bad-input.ts'
+import { describeBuildSlots } from './build-slots.ts'
 import { makeEmbeddedWorld } from './embedded-world.ts'
 import { describeExamples } from './examples.ts'
 import { describeFailedBuilds } from './failed-builds.ts'
@@ -13,6 +14,7 @@ describe('on the embedded cluster', () => {
   describeLifeCycle(makeEmbeddedWorld)
   describeBadInput(makeEmbeddedWorld)
   describeFailedBuilds(makeEmbeddedWorld)
+  describeBuildSlots(makeEmbeddedWorld)
   describeRaces(makeEmbeddedWorld)
   describeMessages(makeEmbeddedWorld)
   describeKubectl(makeEmbeddedWorld)
