@@ -8,26 +8,48 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const POLL_MS = 20
 const START_TIMEOUT_MS = 60_000
 
+/** What is started, and as whom. */
+export interface Program {
+  /** Goes before the service's own arguments. */
+  readonly command: readonly string[]
+  /** Another user's, where we may choose. */
+  readonly uid?: number
+  /** Without the environment of the tests. */
+  readonly bare?: boolean
+}
+
+const FROM_SOURCE: Program = { command: [process.execPath, MAIN] }
+
 /** One of our services as a process of its own: `kilonova api`, `kilonova compute --host node-1`. */
 export class ServiceProcess {
   readonly #args: readonly string[]
   readonly #env: Readonly<Record<string, string>>
   readonly #logFile: string
+  readonly #program: Program
   #child: ChildProcess | undefined
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>, logFile: string) {
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    logFile: string,
+    program: Program = FROM_SOURCE,
+  ) {
     this.#args = args
     this.#env = env
     this.#logFile = logFile
+    this.#program = program
   }
 
   /** Resolves when the service says that it has started. */
   async start(): Promise<void> {
     const before = this.log().length
     const log = openSync(this.#logFile, 'a')
-    const child = spawn(process.execPath, [MAIN, ...this.#args], {
-      env: { ...process.env, ...this.#env },
+    const { command, uid, bare = false } = this.#program
+    const [file = '', ...first] = command
+    const child = spawn(file, [...first, ...this.#args], {
+      env: { ...(!bare && process.env), ...this.#env },
       stdio: ['ignore', log, log],
+      ...(uid !== undefined && { uid, gid: uid }),
     })
     closeSync(log)
     this.#child = child
