@@ -4,6 +4,8 @@ import { API_SETTINGS } from '../src/conf/api.ts'
 import { SERVICE_OPTIONS } from '../src/conf/common.ts'
 import { COMPUTE_SETTINGS } from '../src/conf/compute.ts'
 import { DEV_OPTIONS } from '../src/conf/dev.ts'
+import { NATS_AUTH_OPTIONS } from '../src/conf/nats-auth.ts'
+import { NATS_KEYS_OPTIONS } from '../src/conf/nats-keys.ts'
 import { describeOptions, type Options } from '../src/conf/options.ts'
 import { SCHEDULER_SETTINGS } from '../src/conf/scheduler.ts'
 
@@ -33,6 +35,8 @@ ${section('kilonova scheduler', SCHEDULER_SETTINGS)}
 Only what every service takes.
 
 ${section('kilonova compute', COMPUTE_SETTINGS)}
+${section('kilonova nats-auth', NATS_AUTH_OPTIONS)}
+${section('kilonova nats-keys', NATS_KEYS_OPTIONS)}
 ${section('kilonova dev, kilonova demo', DEV_OPTIONS)}`
 
 const isCurrent = existsSync(TARGET) && readFileSync(TARGET, 'utf8') === page

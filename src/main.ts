@@ -7,6 +7,7 @@ import { COMPUTE_OPTIONS } from './conf/compute.ts'
 import { CONDUCTOR_OPTIONS } from './conf/conductor.ts'
 import { env } from './conf/env.ts'
 import { NATS_AUTH_OPTIONS } from './conf/nats-auth.ts'
+import { NATS_KEYS_OPTIONS } from './conf/nats-keys.ts'
 import { SCHEDULER_OPTIONS } from './conf/scheduler.ts'
 
 // What is in the image: the build follows these imports and no others, so nothing for trying and testing gets in.
@@ -36,6 +37,11 @@ const COMMANDS: Commands = {
     help: 'tells the message broker who a client is, from its Kubernetes token',
     options: NATS_AUTH_OPTIONS,
     run: async (argv) => (await import('./cmd/nats-auth.ts')).runNatsAuth(argv, env()),
+  },
+  'nats-keys': {
+    help: 'makes the keys and certificates of the message broker, where they are missing or old',
+    options: NATS_KEYS_OPTIONS,
+    run: async (argv) => (await import('./cmd/nats-keys.ts')).runNatsKeys(argv, env()),
   },
   catalogue: {
     help: 'makes the classic flavors and a small image, where they are missing',

@@ -1,0 +1,38 @@
+import { SystemClock } from '../common/clock.ts'
+import { messageOf } from '../common/errors.ts'
+import { openLog } from '../common/log.ts'
+import { inClusterAddress, logOptions } from '../conf/common.ts'
+import { NATS_KEYS_OPTIONS } from '../conf/nats-keys.ts'
+import { readOptions } from '../conf/options.ts'
+import { HttpKubeClient } from '../kube/http-client.ts'
+import { loadKubeConfig } from '../kube/kube-config.ts'
+import { NatsKeys } from '../nats-keys/nats-keys.ts'
+
+/** Runs `kilonova nats-keys`, which the chart does before each install and upgrade. It ends with 1 when it could not. */
+export async function runNatsKeys(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const conf = readOptions(NATS_KEYS_OPTIONS, argv, env)
+  const clock = new SystemClock()
+  const sink = openLog(logOptions(conf))
+  const log = sink.logger.named('nova.nats_keys')
+  const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
+  const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
+  const client = HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: 'kilonova/nats-keys' })
+  const namespace = conf.namespace ?? kubeConfig.namespace ?? 'default'
+  const keys = new NatsKeys(
+    { client, clock, log },
+    { namespace, namePrefix: conf.namePrefix, serverNames: conf.dnsNames },
+  )
+  try {
+    await keys.ensure()
+    log.info('The keys of NATS are there', { namespace, prefix: conf.namePrefix })
+  } catch (error) {
+    log.error('Could not make the keys of NATS', { namespace, reason: messageOf(error) })
+    process.exitCode = 1
+  } finally {
+    await client.close()
+    await sink.close()
+  }
+}
