@@ -65,7 +65,11 @@ async function runService(
     clock,
     userAgent: `kilonova/nova-${describeSender(sender)}`,
   })
-  const transport = openTransport(conf.messaging, { clock, log }, { sender, files, ackWaitMs: conf.ackWait })
+  const transport = openTransport(
+    conf.messaging,
+    { clock, log },
+    { sender, files, ackWaitMs: conf.ackWait, replicas: conf.messagingReplicas },
+  )
   const service = build({ client, transport, clock, ids: new RandomIds(), log })
   await runUntilTold({ service, transport, clock, log }, conf)
   await transport.close()

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import type { LogLevel, LogOptions } from '../common/log.ts'
 import type { CredentialFiles } from '../rpc/nats-credentials.ts'
 import {
+  count,
   type Option,
   oneOf,
   optionalText,
@@ -80,6 +81,7 @@ export const SERVICE_OPTIONS = {
   ),
   ...MESSAGING_OPTIONS,
   ackWait: seconds('after how long a message goes to another worker when its own fell silent', 30),
+  messagingReplicas: count('copies of the streams in a NATS cluster, for streams that are not there yet', 1),
   healthPort: wholeNumber('port of /healthz and /readyz; 0 for none', 0, 'PORT'),
   identity: text('this process among its likes, in leases', `${hostname()}_${randomUUID().slice(0, 8)}`),
 }
