@@ -5,8 +5,7 @@ export const LAUNCH_PURPOSES: Readonly<Record<string, string>> = {
   'nova-scheduler PATCH instances/status':
     'binds the instance, which is spawning from here on: host, attempt, alternates, flavor, request id; a conditional write, so the claim is made once',
   'nova-scheduler POST events': 'Scheduled: which host, of how many',
-  'nova-conductor PATCH instances/status':
-    'active, with power state, addresses and launch time',
+  'nova-conductor PATCH instances/status': 'active, with power state, addresses and launch time',
   'nova-conductor PATCH instanceactions/status':
     'the end of the record: result, steps and the placement explained',
   'nova-conductor POST events': 'Launched: on which host',
