@@ -8,7 +8,10 @@ export const COMPUTE_SETTINGS = {
   computeDriver: oneOf('the hypervisor', ['kubevirt', 'fake'], 'kubevirt'),
   shutdownTimeout: seconds('how long a guest gets to shut itself down, where its image does not say', 60),
   maxConcurrentBuilds: wholeNumber('builds at once', 10),
-  computeConcurrency: count('messages that are worked on at once', 64),
+  computeConcurrency: count(
+    'messages that are held at once, builds that wait for their turn among them',
+    256,
+  ),
   reportInterval: seconds('between heartbeats', 10),
   updateResourcesInterval: seconds('between looks at what the host has', 60),
   syncPowerStateInterval: seconds('between comparisons of every guest with its instance', 600),
