@@ -55,17 +55,22 @@ tls://{{ include "kilonova.fullname" . }}-nats.{{ .Release.Namespace }}.svc:4222
 {{- end -}}
 {{- end -}}
 
-{{/* How a service reaches the broker and shows it who it is. The files are those of kilonova.messagingVolume. */}}
-{{- define "kilonova.messagingEnv" -}}
+{{/* How the broker is reached. The files are those of kilonova.messagingSources. */}}
+{{- define "kilonova.brokerEnv" -}}
 - name: KILONOVA_MESSAGING
   value: {{ include "kilonova.natsUrl" . | quote }}
-{{- with include "kilonova.tokenAudience" . }}
-- name: KILONOVA_MESSAGING_TOKEN_FILE
-  value: /var/run/secrets/kilonova/nats-token
-{{- end }}
 {{- with include "kilonova.caConfigMap" . }}
 - name: KILONOVA_MESSAGING_CA_FILE
   value: /var/run/secrets/kilonova/nats-ca.crt
+{{- end }}
+{{- end -}}
+
+{{/* And how a service shows it who it is. */}}
+{{- define "kilonova.messagingEnv" -}}
+{{ include "kilonova.brokerEnv" . }}
+{{- with include "kilonova.tokenAudience" . }}
+- name: KILONOVA_MESSAGING_TOKEN_FILE
+  value: /var/run/secrets/kilonova/nats-token
 {{- end }}
 {{- with .Values.messaging.credsSecret }}
 - name: KILONOVA_MESSAGING_CREDS_FILE
@@ -88,17 +93,21 @@ tls://{{ include "kilonova.fullname" . }}-nats.{{ .Release.Namespace }}.svc:4222
 {{- end }}
 {{- end -}}
 
+{{- define "kilonova.brokerSources" -}}
+{{- with include "kilonova.caConfigMap" . }}
+- configMap:
+    name: {{ . }}
+    items: [{ key: ca.crt, path: nats-ca.crt }]
+{{- end }}
+{{- end -}}
+
 {{- define "kilonova.messagingSources" -}}
+{{ include "kilonova.brokerSources" . }}
 {{- with include "kilonova.tokenAudience" . }}
 - serviceAccountToken:
     path: nats-token
     audience: {{ . | quote }}
     expirationSeconds: 3600
-{{- end }}
-{{- with include "kilonova.caConfigMap" . }}
-- configMap:
-    name: {{ . }}
-    items: [{ key: ca.crt, path: nats-ca.crt }]
 {{- end }}
 {{- with .Values.messaging.credsSecret }}
 - secret:
@@ -170,8 +179,8 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* The Pod template of one of our services: (dict "root" . "component" "api" "command" "api" "values" .Values.api
-     "spread" true "env" "…" "volumes" "…" "mounts" "…"). */}}
+{{/* The Pod template of one of our services: (dict "root" . "component" "api" "values" .Values.api "spread" true "env" "…"
+     "sources" "…"). `env` is more than every service gets; `sources` instead of what others find beside their token. */}}
 {{- define "kilonova.servicePod" -}}
 {{- $root := .root -}}
 metadata:
@@ -199,7 +208,7 @@ spec:
         {{- include "kilonova.loggingEnv" $root | nindent 8 }}
         - name: KILONOVA_HEALTH_PORT
           value: "8080"
-        {{- include "kilonova.messagingEnv" $root | nindent 8 }}
+        {{- include (ternary "kilonova.brokerEnv" "kilonova.messagingEnv" (eq .component "nats-auth")) $root | trim | nindent 8 }}
         {{- with .env }}
         {{- . | nindent 8 }}
         {{- end }}
@@ -230,28 +239,16 @@ spec:
       securityContext:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      {{- $sources := include "kilonova.messagingSources" $root }}
-      {{- if or $sources .mounts }}
+      {{- $sources := default (include "kilonova.messagingSources" $root) .sources | trim }}
+      {{- if $sources }}
       volumeMounts:
-        {{- if $sources }}
         - name: messaging
           mountPath: /var/run/secrets/kilonova
           readOnly: true
-        {{- end }}
-        {{- with .mounts }}
-        {{- . | nindent 8 }}
-        {{- end }}
-      {{- end }}
-  {{- if or $sources .volumes }}
   volumes:
-    {{- if $sources }}
     - name: messaging
       projected:
         sources:
-          {{- $sources | trim | nindent 10 }}
-    {{- end }}
-    {{- with .volumes }}
-    {{- . | nindent 4 }}
-    {{- end }}
-  {{- end }}
+          {{- $sources | nindent 10 }}
+      {{- end }}
 {{- end -}}

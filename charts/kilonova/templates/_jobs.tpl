@@ -1,0 +1,78 @@
+{{/* The Pod of what runs once, without metadata: (dict "root" . "component" "catalogue" "args" (list …) "env" "…"
+     "messaging" false). */}}
+{{- define "kilonova.oncePodSpec" -}}
+{{- $root := .root -}}
+serviceAccountName: {{ include "kilonova.fullname" $root }}-{{ .component }}
+automountServiceAccountToken: true
+enableServiceLinks: false
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $root.Values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- include "kilonova.placement" (dict "root" $root "component" .component "values" $root.Values.jobs) | trim | nindent 0 }}
+containers:
+  - name: {{ .component }}
+    image: {{ include "kilonova.image" $root }}
+    imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+    args: {{ toJson .args }}
+    env:
+      {{- include "kilonova.loggingEnv" $root | nindent 6 }}
+      {{- if .messaging }}
+      {{- include "kilonova.messagingEnv" $root | trim | nindent 6 }}
+      {{- end }}
+      {{- with .env }}
+      {{- . | nindent 6 }}
+      {{- end }}
+    {{- with $root.Values.jobs.resources }}
+    resources:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with $root.Values.securityContext }}
+    securityContext:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- $sources := ternary (include "kilonova.messagingSources" $root | trim) "" (default false .messaging) }}
+    {{- if $sources }}
+    volumeMounts:
+      - name: messaging
+        mountPath: /var/run/secrets/kilonova
+        readOnly: true
+    {{- end }}
+{{- if $sources }}
+volumes:
+  - name: messaging
+    projected:
+      sources:
+        {{- $sources | nindent 8 }}
+{{- end }}
+{{- end -}}
+
+{{/* A Job that is a hook of the release: also "hook" "pre-install,pre-upgrade". It is removed when it has succeeded; one that
+     failed stays to be looked at until the next try. */}}
+{{- define "kilonova.hookJob" -}}
+{{- $root := .root -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ include "kilonova.fullname" $root }}-{{ .component }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- include "kilonova.labels" (list $root .component) | nindent 4 }}
+  annotations:
+    helm.sh/hook: {{ .hook }}
+    helm.sh/hook-weight: "0"
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+spec:
+  backoffLimit: 10
+  activeDeadlineSeconds: {{ $root.Values.jobs.activeDeadlineSeconds }}
+  template:
+    metadata:
+      {{- include "kilonova.podMetadata" (dict "root" $root "component" .component "values" $root.Values.jobs) | nindent 6 }}
+    spec:
+      restartPolicy: OnFailure
+      {{- include "kilonova.oncePodSpec" . | nindent 6 }}
+{{- end -}}
