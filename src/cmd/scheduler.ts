@@ -8,7 +8,7 @@ import { ActionStore } from '../objects/action-store.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
-import { FILTERS } from '../scheduler/filters/registry.ts'
+import { makeFilters } from '../scheduler/filters/registry.ts'
 import { HostManager } from '../scheduler/host-manager.ts'
 import { SchedulerManager } from '../scheduler/manager.ts'
 import { SCHEDULER_RPC_VERSION, SCHEDULER_TOPIC } from '../scheduler/rpcapi.ts'
@@ -118,7 +118,7 @@ export function buildScheduler(
 
 function policyOf(settings: SchedulerSettings): Policy {
   return {
-    filters: settings.enabledFilters.flatMap((name) => FILTERS[name]?.() ?? []),
+    filters: makeFilters(settings.enabledFilters),
     weighers: Object.entries(WEIGHERS).map(([name, { make, multiplier }]) => ({
       weigher: make(),
       multiplier: settings.weightMultipliers[name] ?? multiplier,

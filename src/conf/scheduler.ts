@@ -1,4 +1,4 @@
-import { DEFAULT_FILTERS, FILTERS } from '../scheduler/filters/registry.ts'
+import { DEFAULT_FILTERS, FILTERS, REQUIRED_FILTERS } from '../scheduler/filters/registry.ts'
 import { WEIGHERS } from '../scheduler/weighers/registry.ts'
 import { SERVICE_OPTIONS } from './common.ts'
 import {
@@ -67,7 +67,7 @@ function attempts(help: string, fallback: number): Option<number> {
 
 /** What the scheduler itself is told. Names and defaults are Nova's. */
 export const SCHEDULER_SETTINGS = {
-  enabledFilters: filters('the filters, in the order they run'),
+  enabledFilters: filters(`the filters, in the order they run; ${REQUIRED_FILTERS.join(' and ')} always do`),
   weightMultipliers: multipliers('how much each weigher counts; negative stacks instead of spreading'),
   maxAttempts: attempts('hosts a build is sent to at most', 3),
   cpuAllocationRatio: decimal('how often a CPU may be booked, where a ComputeNode does not say', 4),

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { makeHost, makeRequest } from '../testing/builders.ts'
 import { PASS, reject, type HostFilter } from './filters/filter.ts'
-import { DEFAULT_FILTERS, FILTERS } from './filters/registry.ts'
+import { DEFAULT_FILTERS, makeFilters } from './filters/registry.ts'
 import { type HostState, capacityOf } from './host-state.ts'
 import {
   explainNoValidHost,
@@ -15,7 +15,7 @@ import { weighHosts } from './weighers/weigh.ts'
 
 /** What runs in a scheduler that is told nothing. */
 const POLICY: Policy = {
-  filters: DEFAULT_FILTERS.flatMap((name) => FILTERS[name]?.() ?? []),
+  filters: makeFilters(DEFAULT_FILTERS),
   weighers: Object.values(WEIGHERS).map(({ make, multiplier }) => ({ weigher: make(), multiplier })),
 }
 

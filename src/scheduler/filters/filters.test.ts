@@ -4,7 +4,7 @@ import { AvailabilityZoneFilter } from './availability-zone-filter.ts'
 import { ComputeFilter } from './compute-filter.ts'
 import { PASS, reject } from './filter.ts'
 import { ImagePropertiesFilter } from './image-properties-filter.ts'
-import { DEFAULT_FILTERS, FILTERS } from './registry.ts'
+import { DEFAULT_FILTERS, FILTERS, makeFilters, REQUIRED_FILTERS } from './registry.ts'
 import { RequestedHostFilter } from './requested-host-filter.ts'
 import { ResourceFilter } from './resource-filter.ts'
 
@@ -179,5 +179,31 @@ describe('ResourceFilter', () => {
 
 it('every filter is registered under its own name, and every default is registered', () => {
   for (const [name, make] of Object.entries(FILTERS)) expect(make().name).toBe(name)
-  for (const name of DEFAULT_FILTERS) expect(FILTERS).toHaveProperty(name)
+  for (const name of [...DEFAULT_FILTERS, ...REQUIRED_FILTERS]) expect(FILTERS).toHaveProperty(name)
+})
+
+describe('the filters that run', () => {
+  const names = (chosen: readonly string[]): string[] => makeFilters(chosen).map(({ name }) => name)
+
+  it.each([
+    { what: 'are those chosen, in their order', chosen: DEFAULT_FILTERS, want: DEFAULT_FILTERS },
+    {
+      what: 'are also those that no choice takes away, after the chosen',
+      chosen: ['ComputeFilter'],
+      want: ['ComputeFilter', 'RequestedHostFilter', 'ResourceFilter'],
+    },
+    {
+      what: 'run where they are listed, if they are',
+      chosen: ['ResourceFilter', 'ComputeFilter'],
+      want: ['ResourceFilter', 'ComputeFilter', 'RequestedHostFilter'],
+    },
+  ])('$what', ({ chosen, want }) => {
+    expect(names(chosen)).toEqual(want)
+  })
+
+  it('leave no host oversold where none is chosen', () => {
+    const host = makeHost({ inventory: { vcpus: 1, memoryMb: 512, diskGb: 1 } })
+    const request = makeRequest({ flavor: { vcpus: 2 } })
+    expect(makeFilters([]).every((filter) => filter.check(host, request).pass)).toBe(false)
+  })
 })

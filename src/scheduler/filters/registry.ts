@@ -22,3 +22,15 @@ export const DEFAULT_FILTERS: readonly string[] = [
   'ImagePropertiesFilter',
   'ResourceFilter',
 ]
+
+/**
+ * What no choice of filters takes away: room for the flavor, and the host that was asked for. Nova leaves both to
+ * placement, which every request goes through whatever its filters are.
+ */
+export const REQUIRED_FILTERS: readonly string[] = ['RequestedHostFilter', 'ResourceFilter']
+
+/** The filters that are chosen, in their order, and after them those that always run. */
+export function makeFilters(chosen: readonly string[]): readonly HostFilter[] {
+  const names = [...chosen, ...REQUIRED_FILTERS.filter((name) => !chosen.includes(name))]
+  return names.flatMap((name) => FILTERS[name]?.() ?? [])
+}
