@@ -14,7 +14,7 @@ import {
   wholeNumber,
 } from './options.ts'
 
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 function levels(help: string): Option<Readonly<Record<string, LogLevel>>> {
   return {

@@ -12,11 +12,14 @@
 {{- else if kindIs "map" . -}}
 {{- $pairs := list -}}
 {{- range $key, $value := . -}}
-{{- $pairs = append $pairs (printf "%s=%v" $key $value) -}}
+{{- $pairs = append $pairs (printf "%s=%s" $key (include "kilonova.optionValue" $value)) -}}
 {{- end -}}
 {{- join "," $pairs -}}
-{{- else -}}
+{{- else if kindIs "string" . -}}
 {{- . -}}
+{{- else -}}
+{{- /* As a template prints it, a million would be 1e+06. */ -}}
+{{- toJson . -}}
 {{- end -}}
 {{- end -}}
 
