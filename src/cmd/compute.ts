@@ -65,7 +65,7 @@ export function buildCompute(
     maxDeliveries: MAX_DELIVERIES,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
-  serveCompute(server, manager)
+  serveCompute(server, { manager, reporter })
 
   const ownContext = (): ReturnType<typeof serviceContext> => serviceContext(newRequestId(ids))
   const quietly = (what: string, work: Promise<void>): void => {

@@ -33,8 +33,9 @@ export function buildScheduler(
   const nodes = new Informer({ client, clock, log }, { type: COMPUTE_NODE })
   const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
   const events = new EventRecorder(deps, { component: 'nova-scheduler', instance: settings.identity })
+  const computeRpc = new ComputeRpcApi({ rpc })
   const monitor = new ServiceMonitor(
-    { client, nodes, clock, log },
+    { client, nodes, computeRpc, clock, ids: deps.ids, log },
     {
       serviceDownAfterMs: settings.serviceDownTime,
       checkIntervalMs: Math.min(CHECK_INTERVAL_MS, settings.serviceDownTime / 2),
@@ -48,7 +49,7 @@ export function buildScheduler(
       cache: instances,
       actions: new ActionStore(deps),
       events,
-      computeRpc: new ComputeRpcApi({ rpc }),
+      computeRpc,
       policy: policyOf(settings),
       clock,
       log,

@@ -81,6 +81,19 @@ describe('an agent', () => {
     expect((await node()).status?.usage).toEqual(wanted)
   })
 
+  it('reports anew, when asked, what nobody changed: its ComputeNode was removed', async () => {
+    await reporter.start()
+    const before = (await node()).status
+    await kube.client.delete(COMPUTE_NODE, { name: 'node-1' })
+    await world.clock.advance(10_000)
+
+    await reporter.reportAnew()
+
+    const { reportedAt: _, ...facts } = (await node()).status ?? {}
+    expect(before).toMatchObject(facts)
+    expect(facts).toMatchObject({ state: 'up', inventory: { vcpus: 8, memoryMb: 16_384, diskGb: 100 } })
+  })
+
   it('goes on when it could not look at its host once', async () => {
     await reporter.start()
     agent.driver.failNext('listInstances', new Error('no answer'))

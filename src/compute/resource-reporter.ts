@@ -77,6 +77,12 @@ export class ResourceReporter {
     )
   }
 
+  /** Reports what was reported before, too: somebody removed the ComputeNode. */
+  async reportAnew(): Promise<void> {
+    this.#last = ''
+    await this.#report()
+  }
+
   stop(): void {
     for (const timer of this.#timers) timer.cancel()
   }

@@ -5,8 +5,11 @@ import { buildRequest, type InstanceRef, instanceRef } from '../objects/build-re
 import type { RpcClient } from '../rpc/client.ts'
 import { defineMethod } from '../rpc/method.ts'
 
-/** The newest version of this API. 1.0: build_and_run_instance, stop_instance, start_instance, terminate_instance. */
-export const COMPUTE_RPC_VERSION = '1.0'
+/**
+ * The newest version of this API. 1.0: build_and_run_instance, stop_instance, start_instance, terminate_instance.
+ * 1.1: update_available_resource.
+ */
+export const COMPUTE_RPC_VERSION = '1.1'
 export const COMPUTE_TOPIC = 'compute'
 
 export const buildAndRunInstance = defineMethod({
@@ -41,6 +44,12 @@ export const terminateInstance = defineMethod({
   args: z.object({ instance: instanceRef }),
 })
 
+export const updateAvailableResource = defineMethod({
+  name: 'update_available_resource',
+  version: '1.1',
+  args: z.object({}),
+})
+
 /** The client side of the compute agents' messages: chooses the queue, nothing else. nova.compute.rpcapi. */
 export class ComputeRpcApi {
   readonly #rpc: RpcClient
@@ -63,5 +72,10 @@ export class ComputeRpcApi {
 
   async terminateInstance(ctx: RequestContext, host: string, instance: InstanceRef): Promise<void> {
     await this.#rpc.cast(ctx, { topic: COMPUTE_TOPIC, host }, terminateInstance, { instance })
+  }
+
+  /** Asks an agent to report its host anew: its ComputeNode is not there. */
+  async updateAvailableResource(ctx: RequestContext, host: string): Promise<void> {
+    await this.#rpc.cast(ctx, { topic: COMPUTE_TOPIC, host }, updateAvailableResource, {})
   }
 }

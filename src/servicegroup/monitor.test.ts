@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
+import type { RequestContext } from '../common/context.ts'
+import { RandomIds } from '../common/ids.ts'
 import { ApiError } from '../kube/api-error.ts'
 import { makeComputeNode } from '../testing/builders.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
@@ -15,13 +17,20 @@ let client: MemoryKubeClient
 let nodes: ToldInformer<ComputeNode>
 let logs: LogCapture
 let monitor: ServiceMonitor
+/** The hosts whose agents were asked to report. */
+let asked: string[]
 
 beforeEach(() => {
   clock = new FakeClock()
   client = new MemoryKubeClient()
   nodes = new ToldInformer(COMPUTE_NODE)
   logs = captureLog()
-  monitor = new ServiceMonitor({ client, nodes: nodes.informer, clock, log: logs.log }, OPTIONS)
+  asked = []
+  const computeRpc = {
+    updateAvailableResource: async (_ctx: RequestContext, host: string) => void asked.push(host),
+  }
+  const deps = { client, nodes: nodes.informer, computeRpc, clock, ids: new RandomIds(), log: logs.log }
+  monitor = new ServiceMonitor(deps, OPTIONS)
 })
 
 type Fields = NonNullable<Parameters<typeof makeComputeNode>[0]>
@@ -155,6 +164,44 @@ describe('a compute node', () => {
 
     expect(await shown()).toEqual(['down', 'theirs'])
     expect(logs.at('WARNING')).toEqual([])
+  })
+})
+
+describe('a host without a ComputeNode', () => {
+  it('is asked for a report at its second heartbeat, and again as long as there is none', async () => {
+    monitor.start()
+    monitor.seen('node-1')
+    expect(asked).toEqual([])
+    monitor.seen('node-1')
+    expect(asked).toEqual(['node-1'])
+    for (let n = 0; n < 4; n++) monitor.seen('node-1')
+    expect(asked).toEqual(['node-1', 'node-1', 'node-1'])
+  })
+
+  it('is not asked when its node was just on the way', async () => {
+    monitor.start()
+    monitor.seen('node-1')
+    await putNode()
+    for (let n = 0; n < 4; n++) monitor.seen('node-1')
+    expect(asked).toEqual([])
+  })
+
+  it('is asked when its node is removed', async () => {
+    const node = await putNode()
+    monitor.start()
+    monitor.seen('node-1')
+    nodes.tellGone(node)
+    monitor.seen('node-1')
+    monitor.seen('node-1')
+    expect(asked).toEqual(['node-1'])
+  })
+
+  it('is not asked by a monitor that does not lead', () => {
+    for (let n = 0; n < 4; n++) monitor.seen('node-1')
+    monitor.start()
+    monitor.stop()
+    for (let n = 0; n < 4; n++) monitor.seen('node-1')
+    expect(asked).toEqual([])
   })
 })
 

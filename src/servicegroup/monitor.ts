@@ -1,7 +1,10 @@
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { type Clock, type Timer, toTimestamp } from '../common/clock.ts'
+import { serviceContext } from '../common/context.ts'
 import { messageOf } from '../common/errors.ts'
+import { type IdGenerator, newRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
+import type { ComputeRpcApi } from '../compute/rpcapi.ts'
 import { isConflict, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { Informer } from '../kube/informer.ts'
@@ -19,11 +22,15 @@ export interface MonitorOptions {
  */
 export class ServiceMonitor {
   readonly #client: KubeClient
+  readonly #computeRpc: Pick<ComputeRpcApi, 'updateAvailableResource'>
+  readonly #ids: IdGenerator
   readonly #nodes: Informer<ComputeNode>
   readonly #clock: Clock
   readonly #log: Logger
   readonly #options: MonitorOptions
   readonly #lastSeen = new Map<string, number>()
+  /** Hosts that report and had no ComputeNode at their last heartbeat. */
+  readonly #unknown = new Set<string>()
   #startedAt = 0
   #timer: Timer | undefined
 
@@ -31,12 +38,16 @@ export class ServiceMonitor {
     deps: {
       readonly client: KubeClient
       readonly nodes: Informer<ComputeNode>
+      readonly computeRpc: Pick<ComputeRpcApi, 'updateAvailableResource'>
       readonly clock: Clock
+      readonly ids: IdGenerator
       readonly log: Logger
     },
     options: MonitorOptions,
   ) {
     this.#client = deps.client
+    this.#computeRpc = deps.computeRpc
+    this.#ids = deps.ids
     this.#nodes = deps.nodes
     this.#clock = deps.clock
     this.#log = deps.log.named('nova.servicegroup')
@@ -52,12 +63,16 @@ export class ServiceMonitor {
 
   stop(): void {
     this.#timer?.cancel()
+    this.#timer = undefined
+    this.#unknown.clear()
   }
 
   /** A heartbeat came. */
   seen(host: string): void {
     this.#lastSeen.set(host, this.#clock.now())
     const node = this.#nodes.store.get(host)
+    if (node) this.#unknown.delete(host)
+    else this.#askForReport(host)
     if (!node || node.spec.forcedDown || node.status?.state === 'up') return
     this.#show(node, 'up', node.status?.state === 'down' ? 'the agent reports again' : 'the agent reports')
   }
@@ -69,6 +84,26 @@ export class ServiceMonitor {
     if (seen !== undefined) return now - seen <= this.#options.serviceDownAfterMs
     const wasUp = this.#nodes.store.get(host)?.status?.state === 'up'
     return wasUp && now - this.#startedAt <= this.#options.serviceDownAfterMs
+  }
+
+  /**
+   * An agent reports its host when something changed, so one whose ComputeNode was removed is asked: by the monitor
+   * that leads, and at the second heartbeat only, because the first may be faster than the watch.
+   */
+  #askForReport(host: string): void {
+    if (!this.#timer) return
+    if (!this.#unknown.has(host)) {
+      this.#unknown.add(host)
+      return
+    }
+    this.#unknown.delete(host)
+    this.#log.info('A host that reports has no ComputeNode; asking its agent to report it anew', { host })
+    void this.#computeRpc
+      .updateAvailableResource(serviceContext(newRequestId(this.#ids)), host)
+      .catch((error: unknown) => {
+        // The next heartbeats try again.
+        this.#log.warn('Could not ask an agent to report its host', { host, error: messageOf(error) })
+      })
   }
 
   #check(): void {

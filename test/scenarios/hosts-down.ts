@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { COMPUTE_NODE } from '../../src/apis/v1alpha1/compute-node.ts'
 import { leave } from './audit.ts'
 import { untilComputeNode } from './catalogue.ts'
+import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
 import { BREAKABLE, type MakeWorld, type World } from './world.ts'
 
@@ -70,6 +72,20 @@ export function describeHostsDown(makeWorld: MakeWorld): void {
       await Promise.all(HOSTS.map((host) => world.services.start(`nova-compute-${host}`)))
       for (const host of HOSTS) await untilComputeNode(world, host, 'up')
       await project.launch('back')
+    })
+
+    it('its ComputeNode that somebody deleted comes back as long as its agent reports', async () => {
+      const before = await world.client.get(COMPUTE_NODE, { name: 'node-2' })
+
+      await world.client.delete(COMPUTE_NODE, { name: 'node-2' })
+
+      const after = await eventually('it is there again', async () => {
+        const node = await world.client.get(COMPUTE_NODE, { name: 'node-2' })
+        return node.status?.state === 'up' && node
+      })
+      expect(after.metadata.uid).not.toBe(before.metadata.uid)
+      expect(after.status?.inventory).toEqual(before.status?.inventory)
+      await project.launch('on-it', { requestedHost: 'node-2' })
     })
   })
 }
