@@ -33,20 +33,24 @@ describe.skipIf(needed !== undefined)('messaging on nats-server', () => {
   describeRpcContract('nats', async () => {
     worlds += 1
     const prefix = `world${worlds}`
+    const open = (sender: Sender, lines: string[]): NatsTransport => {
+      const log = loggerTo((line) => lines.push(line), { format: 'text', level: 'debug' })
+      const options = {
+        servers: nats.url,
+        sender,
+        prefix,
+        ackWaitMs: ACK_WAIT_MS,
+        publishDeadlineMs: 3000,
+        roundTripTimeoutMs: 1000,
+      }
+      return new NatsTransport({ log, clock: new SystemClock() }, options)
+    }
+    // Agents make no streams.
+    const controlPlane = open({ service: 'api' }, [])
+    await controlPlane.connect()
     return {
       ackWaitMs: ACK_WAIT_MS,
-      open: (sender, lines) => {
-        const log = loggerTo((line) => lines.push(line), { format: 'text', level: 'debug' })
-        const options = {
-          servers: nats.url,
-          sender,
-          prefix,
-          ackWaitMs: ACK_WAIT_MS,
-          publishDeadlineMs: 3000,
-          roundTripTimeoutMs: 1000,
-        }
-        return new NatsTransport({ log, clock: new SystemClock() }, options)
-      },
+      open,
       stored: async () => {
         const nc = await connect({ servers: nats.url })
         try {
@@ -63,7 +67,7 @@ describe.skipIf(needed !== undefined)('messaging on nats-server', () => {
         rmSync(join(nats.dir, 'store'), { recursive: true, force: true })
         await nats.restart()
       },
-      close: async () => undefined,
+      close: () => controlPlane.close(),
     }
   })
 
@@ -94,11 +98,13 @@ describe.skipIf(needed !== undefined)('messaging on nats-server', () => {
     const arrives = (n: number) => expect.poll(() => seen, { timeout: 10_000, interval: 5 }).toContain(n)
 
     beforeAll(async () => {
+      const transport = open({ service: 'api' }, 30_000)
+      await transport.connect()
+      client = new RpcClient({ transport, clock, ids: new RandomIds() })
       await serve(30_000)
       const nc = await connect({ servers: nats.url })
       leave.defer(() => nc.close())
       manager = await jetstreamManager(nc)
-      client = new RpcClient({ transport: open({ service: 'api' }, 30_000), clock, ids: new RandomIds() })
     })
     afterAll(() => leave.disposeAsync())
 
