@@ -1,5 +1,5 @@
 {{/* The Pod of what runs once, without metadata: (dict "root" . "component" "catalogue" "args" (list …) "env" "…"
-     "messaging" false). */}}
+     "messaging" true). */}}
 {{- define "kilonova.oncePodSpec" -}}
 {{- $root := .root -}}
 serviceAccountName: {{ include "kilonova.fullname" $root }}-{{ .component }}
@@ -20,13 +20,7 @@ containers:
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
     args: {{ toJson .args }}
     env:
-      {{- include "kilonova.loggingEnv" $root | nindent 6 }}
-      {{- if .messaging }}
-      {{- include "kilonova.messagingEnv" $root | trim | nindent 6 }}
-      {{- end }}
-      {{- with .env }}
-      {{- . | nindent 6 }}
-      {{- end }}
+      {{- .env | trim | nindent 6 }}
     {{- with $root.Values.jobs.resources }}
     resources:
       {{- toYaml . | nindent 6 }}
@@ -74,5 +68,6 @@ spec:
       {{- include "kilonova.podMetadata" (dict "root" $root "component" .component "values" $root.Values.jobs) | nindent 6 }}
     spec:
       restartPolicy: OnFailure
-      {{- include "kilonova.oncePodSpec" . | nindent 6 }}
+      {{- $env := printf "%s\n%s" (include "kilonova.loggingEnv" $root) (default "" .env) }}
+      {{- include "kilonova.oncePodSpec" (merge (dict "env" $env) .) | nindent 6 }}
 {{- end -}}
