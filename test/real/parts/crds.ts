@@ -1,5 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { eventually } from '../../scenarios/eventually.ts'
+import type { ControlPlane } from './control-plane.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../../..')
 
@@ -24,4 +26,19 @@ function yamlFiles(folder: string): string[] {
     .filter((name) => name.endsWith('.yaml'))
     .toSorted()
     .map((name) => join(folder, name))
+}
+
+/** Puts KubeVirt's definitions into a control plane, and waits until its two kinds are served. */
+export async function installKubeVirtCrds(plane: Pick<ControlPlane, 'request'>): Promise<void> {
+  for (const file of kubevirtCrdFiles()) {
+    const name = basename(file, '.yaml')
+    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}?fieldManager=test`
+    const headers = { 'content-type': 'application/apply-patch+yaml' }
+    const answer = await plane.request(path, { method: 'PATCH', headers, body: readFileSync(file, 'utf8') })
+    if (!answer.ok) throw new Error(`${file}: ${await answer.text()}`)
+  }
+  for (const plural of ['virtualmachines', 'virtualmachineinstances']) {
+    const path = `/apis/kubevirt.io/v1/${plural}`
+    await eventually(`${plural} are served`, async () => (await plane.request(path)).status === 200)
+  }
 }

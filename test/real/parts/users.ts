@@ -40,7 +40,12 @@ export function writeUsers(options: UsersOptions): { tokenFile: string; users: M
   return { tokenFile, users }
 }
 
-function kubeconfig(name: string, token: string, { url, caFile }: UsersOptions): string {
+/** A kubeconfig for whoever has this token. */
+export function kubeconfig(
+  name: string,
+  token: string,
+  { url, caFile }: Pick<UsersOptions, 'url' | 'caFile'>,
+): string {
   return stringify({
     apiVersion: 'v1',
     kind: 'Config',

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import { type Answer, type Asked, inTheNameOf } from './requests.ts'
+
+/** Asks, on trial, for what a policy changes or refuses: when it does, the policy is at work. */
+export interface PolicyProbe {
+  /** The policy's name without the release's. */
+  readonly policy: string
+  /** Whose request it is; an agent's without a node, where none is given. */
+  readonly who?: Readonly<Record<string, string>>
+  readonly asked: Asked
+  readonly isActive: (answer: Answer) => boolean
+}
+
+export const PROBE_NAMESPACE = 'kilonova-probe'
+const PROBER = 'kilonova-prober'
+const REQUESTED_BY = 'compute.kilonova.dev/requested-by'
+
+/** For somebody whom RBAC lets through and the policies do not. */
+export const PROBE_RIGHTS: readonly object[] = [
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata: { name: 'prober', namespace: PROBE_NAMESPACE },
+    rules: [
+      { apiGroups: ['compute.kilonova.dev'], resources: ['instances', 'instanceactions'], verbs: ['create'] },
+    ],
+  },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: 'prober', namespace: PROBE_NAMESPACE },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'prober' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: PROBER }],
+  },
+]
+
+const GROUP = `/apis/compute.kilonova.dev/v1alpha1/namespaces/${PROBE_NAMESPACE}`
+const instance = (spec: object): object => ({
+  apiVersion: 'compute.kilonova.dev/v1alpha1',
+  kind: 'Instance',
+  metadata: { name: 'probe' },
+  spec: { flavor: 'm1.tiny', image: 'cirros', ...spec },
+})
+const metadata = z.looseObject({
+  metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).optional() }),
+})
+
+export const POLICY_PROBES: readonly PolicyProbe[] = [
+  {
+    policy: 'agent-own-node',
+    asked: {
+      method: 'POST',
+      path: `/api/v1/namespaces/${PROBE_NAMESPACE}/secrets?dryRun=All`,
+      body: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'probe' } },
+    },
+    isActive: ({ message }) => message.includes('agent-own-node'),
+  },
+  {
+    policy: 'force-host',
+    who: inTheNameOf(PROBER),
+    asked: { method: 'POST', path: `${GROUP}/instances?dryRun=All`, body: instance({ requestedHost: 'a' }) },
+    isActive: ({ message }) => message.includes('force-host'),
+  },
+  {
+    policy: 'instance-actions',
+    who: inTheNameOf(PROBER),
+    asked: {
+      method: 'POST',
+      path: `${GROUP}/instanceactions?dryRun=All`,
+      body: {
+        apiVersion: 'compute.kilonova.dev/v1alpha1',
+        kind: 'InstanceAction',
+        metadata: { name: 'probe' },
+        spec: {
+          action: 'stop',
+          instance: 'probe',
+          instanceUid: 'probe',
+          requestId: 'req-probe',
+          user: PROBER,
+          startTime: '2026-01-01T00:00:00Z',
+        },
+      },
+    },
+    isActive: ({ message }) => message.includes('instance-actions'),
+  },
+  {
+    policy: 'requester',
+    who: inTheNameOf(PROBER),
+    asked: { method: 'POST', path: `${GROUP}/instances?dryRun=All`, body: instance({}) },
+    isActive: ({ status, body }) =>
+      status === 201 && metadata.parse(body).metadata.annotations?.[REQUESTED_BY] === PROBER,
+  },
+]
