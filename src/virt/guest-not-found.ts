@@ -2,8 +2,8 @@ import { NovaError } from '../common/errors.ts'
 
 /**
  * The guest is not on its host any more: somebody removed it behind our back. Nova's libvirt driver defines it
- * anew for a start, from the disks that are left; ours had no disk but what went with it, or one whose content
- * nobody vouches for, and a start that hands out an empty machine would hide that. So it says what it knows.
+ * anew for a start, from the disks that are left; here they may have gone with the VM, and an empty machine would
+ * be taken for a start.
  */
 export class GuestNotFound extends NovaError<{ instance: string; host: string }> {
   readonly outcome = 'terminal'
