@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { API_SETTINGS } from '../src/conf/api.ts'
 import { SERVICE_OPTIONS } from '../src/conf/common.ts'
+import { CHECK_SETTINGS } from '../src/conf/check.ts'
 import { COMPUTE_SETTINGS } from '../src/conf/compute.ts'
 import { DEV_OPTIONS } from '../src/conf/dev.ts'
 import { NATS_AUTH_OPTIONS } from '../src/conf/nats-auth.ts'
@@ -37,6 +38,12 @@ Only what every service takes.
 ${section('kilonova compute', COMPUTE_SETTINGS)}
 ${section('kilonova nats-auth', NATS_AUTH_OPTIONS)}
 ${section('kilonova nats-keys', NATS_KEYS_OPTIONS)}
+## kilonova check
+
+\`--kubeconfig\`, the options of messaging, and
+
+${describeOptions(CHECK_SETTINGS).replace(/^/gm, '  ')}
+
 ${section('kilonova dev, kilonova demo', DEV_OPTIONS)}`
 
 const isCurrent = existsSync(TARGET) && readFileSync(TARGET, 'utf8') === page

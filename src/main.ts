@@ -3,6 +3,7 @@
 import { type Commands, runCommandLine } from './cmd/command-line.ts'
 import { API_OPTIONS } from './conf/api.ts'
 import { CATALOGUE_OPTIONS } from './conf/catalogue.ts'
+import { CHECK_OPTIONS } from './conf/check.ts'
 import { COMPUTE_OPTIONS } from './conf/compute.ts'
 import { CONDUCTOR_OPTIONS } from './conf/conductor.ts'
 import { env } from './conf/env.ts'
@@ -42,6 +43,11 @@ const COMMANDS: Commands = {
     help: 'makes the keys and certificates of the message broker, where they are missing or old',
     options: NATS_KEYS_OPTIONS,
     run: async (argv) => (await import('./cmd/nats-keys.ts')).runNatsKeys(argv, env()),
+  },
+  check: {
+    help: 'says what Kilonova needs in a cluster, what of it is missing, and how to get it',
+    options: CHECK_OPTIONS,
+    run: async (argv) => (await import('./cmd/check.ts')).runCheck(argv, env()),
   },
   catalogue: {
     help: 'makes the classic flavors and a small image, where they are missing',

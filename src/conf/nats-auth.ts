@@ -2,7 +2,13 @@ import type { Sender } from '../rpc/sender.ts'
 import { LOG_OPTIONS, SERVICE_OPTIONS } from './common.ts'
 import { type Option, optionalText, seconds, text, UsageError, type Values } from './options.ts'
 
-const SERVICES = ['api', 'scheduler', 'conductor', 'compute'] as const satisfies readonly Sender['service'][]
+const SERVICES = [
+  'api',
+  'scheduler',
+  'conductor',
+  'compute',
+  'check',
+] as const satisfies readonly Sender['service'][]
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/
 const DNS_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/
 

@@ -1,49 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { parse } from 'yaml'
-import { z } from 'zod'
+import { CRD, type CustomResourceDefinition, isEstablished, readCrds } from '../apis/definitions.ts'
 import type { Clock } from '../common/clock.ts'
 import { isAlreadyExists } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { defineResource, type KubeObject } from '../kube/resource.ts'
 
-/** A definition; of what is in it only the conditions are read here. */
-export interface CustomResourceDefinition extends KubeObject {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
-}
+export { type CustomResourceDefinition, kilonovaCrds } from '../apis/definitions.ts'
 
-const CRD = defineResource<CustomResourceDefinition>({
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  kind: 'CustomResourceDefinition',
-  plural: 'customresourcedefinitions',
-  namespaced: false,
-})
-
-const definition = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.literal('CustomResourceDefinition'),
-  metadata: z.looseObject({ name: z.string() }),
-})
-
-/** Both folders stand two levels above this file, in the sources as in the build. */
-const OURS = new URL('../../crds/', import.meta.url)
-const KUBEVIRT = new URL('../../src/dev/kubevirt/crds/', import.meta.url)
-
-function readCrds(folder: URL): CustomResourceDefinition[] {
-  return readdirSync(fileURLToPath(folder))
-    .filter((name) => name.endsWith('.yaml'))
-    .map((name) => definition.parse(parse(readFileSync(new URL(name, folder), 'utf8'))))
-}
-
-/** Kilonova's own definitions. */
-export function kilonovaCrds(): CustomResourceDefinition[] {
-  return readCrds(OURS)
-}
-
-/** A small stand-in for KubeVirt's. */
+/** A small stand-in for KubeVirt's definitions. */
 export function kubevirtCrds(): CustomResourceDefinition[] {
-  return readCrds(KUBEVIRT)
+  return readCrds(new URL('kubevirt/crds/', import.meta.url))
 }
 
 const ESTABLISH_TIMEOUT_MS = 30_000
@@ -59,8 +23,7 @@ export async function installCrds(
   const deadline = deps.clock.now() + ESTABLISH_TIMEOUT_MS
   for (const { metadata } of crds) {
     for (;;) {
-      const { status } = await deps.client.get(CRD, { name: metadata.name })
-      if (status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True')) break
+      if (isEstablished(await deps.client.get(CRD, { name: metadata.name }))) break
       if (deps.clock.now() > deadline) throw new Error(`${metadata.name} was not established in time`)
       await deps.clock.sleep(POLL_MS)
     }

@@ -133,6 +133,8 @@ export class ServiceSet {
         const settings = { ...readOptions(COMPUTE_SETTINGS, [], env), host: sender.host }
         return buildCompute({ ...deps, driver: this.#deps.openDriver(deps, settings) }, settings)
       }
+      case 'check':
+        throw new TypeError(`${name} is no service`)
     }
   }
 }

@@ -69,6 +69,9 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
         subscribe: [names.calls(CONDUCTOR)],
         answers: true,
       }
+    // No more than everybody: that a message of its own goes round.
+    case 'check':
+      return { publish: [], subscribe: [], answers: false }
     case 'compute':
       return {
         publish: [

@@ -75,7 +75,7 @@ export class NatsTransport implements Transport {
     this.#names = new NatsNames(prefix)
     this.#stores = new NatsStores(
       { names: this.#names },
-      { replicas: replicas ?? 1, makes: sender.service !== 'compute' },
+      { replicas: replicas ?? 1, makes: sender.service !== 'compute' && sender.service !== 'check' },
     )
     const inboxPrefix = this.#names.inboxPrefix(sender)
     this.#link = new NatsLink({ clock: deps.clock, log: this.#log }, { ...server, inboxPrefix })

@@ -1,7 +1,7 @@
 import { hostToken, isHost } from './target.ts'
 
-/** The services of the control plane. Their replicas are one sender. */
-const CENTRAL = ['api', 'scheduler', 'conductor'] as const
+/** The services of the control plane, and `kilonova check`. The replicas of each are one sender. */
+const CENTRAL = ['api', 'scheduler', 'conductor', 'check'] as const
 
 /**
  * Who sends a message. It is part of the subject a message is published to, which the broker lets nobody else
