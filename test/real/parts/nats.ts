@@ -80,7 +80,7 @@ function configuration(port: number, dir: string, options: NatsOptions): string 
 }
 
 /** The server speaks first: one INFO line, once it takes clients and JetStream has recovered its streams. */
-function greets(port: number): Promise<boolean> {
+export function greets(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const socket = connect({ port, host: '127.0.0.1' })
   socket.setTimeout(2_000)

@@ -8,6 +8,8 @@ export interface PartOptions {
   readonly name: string
   readonly program: string
   readonly args: readonly string[]
+  /** Besides ours. */
+  readonly env?: Readonly<Record<string, string>>
   /** Takes its output; a restart appends. */
   readonly logFile: string
   /** Whether it serves by now. May throw, which means no. */
@@ -90,11 +92,15 @@ export class Part {
   }
 
   #spawn(): void {
-    const { program, args, logFile } = this.#options
+    const { program, args, env, logFile } = this.#options
     const log = openSync(logFile, 'a')
     this.#logStart = fstatSync(log).size
     // In a process group of its own, so that a Ctrl-C at the terminal leaves the order of the end to us.
-    const child = spawn(program, args, { stdio: ['ignore', log, log], detached: true })
+    const child = spawn(program, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', log, log],
+      detached: true,
+    })
     closeSync(log)
     this.#child = child
     const { pid } = child
