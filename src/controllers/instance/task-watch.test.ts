@@ -31,7 +31,7 @@ beforeEach(async () => {
 afterEach(() => world.close())
 
 /** A leader that has just begun. */
-function makeWatch(timeouts: Partial<Record<TaskState, number>> = {}): TaskWatch {
+function makeWatch(): TaskWatch {
   const { api, sender, clock, logs } = world
   const taskTimeoutMs = {
     scheduling: TIMEOUT_MS,
@@ -39,7 +39,6 @@ function makeWatch(timeouts: Partial<Record<TaskState, number>> = {}): TaskWatch
     'powering-off': TIMEOUT_MS,
     'powering-on': TIMEOUT_MS,
     deleting: TIMEOUT_MS,
-    ...timeouts,
   }
   const contexts = new RequestContexts({ trustsRequester: false })
   const deps = { api, sender, contexts, clock, log: logs.log }
@@ -186,15 +185,6 @@ describe('a task that makes no progress for too long', () => {
     })
     expect(await world.events()).toEqual([['Warning', 'TaskTimedOut', `${message} (${REQUEST})`]])
     expect(world.sent).toHaveLength(TIMEOUT_MS / REDRIVE_MS - 1)
-  })
-
-  it('gives an instance that has a host the time of a build there, though its turn has not come', async () => {
-    const instance = await put('scheduling', { host: 'node-1', attempt: 1 })
-    watch = makeWatch({ spawning: 2 * TIMEOUT_MS })
-    watch.sent(instance)
-    expect(await look(instance, 2 * TIMEOUT_MS - 1)).toEqual(after(REDRIVE_MS))
-    expect(await look(instance, 1)).toEqual({ kind: 'done' })
-    expect((await kube.instance()).status.fault?.message).toContain('on node-1 for 600 s')
   })
 
   it('gives a stop as much more as the guest may take', async () => {

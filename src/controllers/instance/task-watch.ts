@@ -88,14 +88,10 @@ export class TaskWatch implements Duty {
     return this.#resend(instance, taskState, seen.sinceMs)
   }
 
-  /**
-   * A stop may take as long as the guest may take to shut itself down. Who has a host waits for no host any more,
-   * but perhaps for its turn there.
-   */
-  #timeoutMs({ status }: Instance, task: TaskState): number {
-    const graceMs = task === 'powering-off' ? (status.shutdownTimeoutSeconds ?? 0) * 1000 : 0
-    const isBound = task === 'scheduling' && status.host !== undefined
-    return this.#options.taskTimeoutMs[isBound ? 'spawning' : task] + graceMs
+  /** A stop may take as long as the guest may take to shut itself down. */
+  #timeoutMs(instance: Instance, task: TaskState): number {
+    const graceMs = task === 'powering-off' ? (instance.status.shutdownTimeoutSeconds ?? 0) * 1000 : 0
+    return this.#options.taskTimeoutMs[task] + graceMs
   }
 
   async #resend(instance: Instance, task: TaskState, sinceMs: number): Promise<Result> {
