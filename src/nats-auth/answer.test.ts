@@ -11,15 +11,6 @@ it.each([
     nats: { pub: { allow: ['a'] }, sub: { allow: ['b', 'c.>'] } },
   },
   {
-    what: 'answers to calls, with a time in nanoseconds',
-    permissions: {
-      publish: { allow: ['a'] },
-      subscribe: { allow: ['b'] },
-      allowResponses: { max: 1, ttlMs: 120_000 },
-    },
-    nats: { pub: { allow: ['a'] }, sub: { allow: ['b'] }, resp: { max: 1, ttl: 120e9 } },
-  },
-  {
     what: 'nothing, which is not everything',
     permissions: { publish: { allow: [] }, subscribe: { allow: [] } },
     nats: { pub: { deny: ['>'] }, sub: { deny: ['>'] } },

@@ -1,7 +1,6 @@
 import type { NatsPermissions } from '../rpc/nats-permissions.ts'
 import type { NatsClaims } from './jwt.ts'
 
-const NS_PER_MS = 1_000_000
 const NO_LIMIT = -1
 
 /** The claims of a client that is let in: who it is, what it may do, and until when. */
@@ -14,7 +13,7 @@ export function userClaims(user: {
   readonly permissions: NatsPermissions
   readonly expiresS: number
 }): NatsClaims {
-  const { publish, subscribe, allowResponses } = user.permissions
+  const { publish, subscribe } = user.permissions
   return {
     sub: user.userNkey,
     aud: user.account,
@@ -24,7 +23,6 @@ export function userClaims(user: {
       type: 'user',
       pub: only(publish.allow),
       sub: only(subscribe.allow),
-      ...(allowResponses && { resp: { max: allowResponses.max, ttl: allowResponses.ttlMs * NS_PER_MS } }),
       // What is left out is 0 and not «no limit».
       subs: NO_LIMIT,
       data: NO_LIMIT,

@@ -169,7 +169,7 @@ export class NatsConsumer implements Subscription {
       this.#send(replyTo, '-NAK')
       return
     }
-    const sender = this.#names.senderOf(msg.subject)
+    const sender = this.#names.senderOf(msg.subject, this.#options.filter)
     if (!sender) {
       this.#log.warn('Dropped a message of an unknown sender', { subject: msg.subject })
       this.#send(replyTo, '+TERM unknown sender')

@@ -13,6 +13,8 @@ export const DEFAULT_PREFIX = 'kilonova'
 
 /** Between the target and the sender of a message. */
 const BY = '.by.'
+/** Any further tokens. */
+const ANY = '>'
 
 /** How subjects, streams and consumers are called on the broker. */
 export class NatsNames {
@@ -30,7 +32,7 @@ export class NatsNames {
 
   /** What a stream takes in. */
   streamSubject(store: StoreName): string {
-    return `${this.#prefix}.${SUBJECT_OF_STORE[store]}.>`
+    return `${this.#prefix}.${SUBJECT_OF_STORE[store]}.${ANY}`
   }
 
   /** `kilonova.cast.scheduler.by.api` */
@@ -41,6 +43,11 @@ export class NatsNames {
   /** The casts of a target, whoever sent them: `kilonova.cast.scheduler.by.>`. */
   casts(target: Target): string {
     return byAnyone(this.#cast(target))
+  }
+
+  /** Where all answers to agents go. */
+  get inboxesOfCompute(): string {
+    return `_INBOX.compute.${ANY}`
   }
 
   /** The casts to every host of a topic: `kilonova.cast.compute.*.by.scheduler`. */
@@ -92,13 +99,23 @@ export class NatsNames {
   }
 
   /**
-   * Who published to this subject; undefined when it is none of ours, or names nobody. A target's last token may
-   * be `by` (a host of that name), a sender's is never followed by one: the last counts.
+   * Who published a message that came by the filter; undefined when its subject names nobody, or does not fit the
+   * filter. JetStream hands a message on under its own subject to wherever a pull asks it to: what was stored for
+   * one consumer must not count as sent to another subscription.
    */
-  senderOf(subject: string): Sender | undefined {
+  senderOf(subject: string, filter: string): Sender | undefined {
+    if (!subject.startsWith(filter.slice(0, -ANY.length))) return undefined
+    // A target may end in `by` (a host of that name), a sender cannot be followed by one: the last counts.
     const at = subject.lastIndexOf(BY)
-    if (!subject.startsWith(`${this.#prefix}.`) || at < 0) return undefined
-    return senderOfToken(subject.slice(at + BY.length))
+    return at < 0 ? undefined : senderOfToken(subject.slice(at + BY.length))
+  }
+
+  /**
+   * Whether an answer to this subject can reach the sender alone. We may publish where the sender may not: an
+   * answer must not be its way to get there.
+   */
+  isInboxOf(sender: Sender, subject: string): boolean {
+    return subject.startsWith(`${this.inboxPrefix(sender)}.`)
   }
 
   #cast(target: Target): string {
@@ -125,7 +142,7 @@ function by(subject: string, sender: Sender): string {
 }
 
 function byAnyone(subject: string): string {
-  return `${subject}${BY}>`
+  return `${subject}${BY}${ANY}`
 }
 
 /** JetStream's own subjects, for clients of one account without a domain. */
@@ -139,6 +156,7 @@ export const JETSTREAM = {
   /** Two forms are in use, without and with domain and account. */
   acks: (stream: string, durable: string): readonly string[] => [
     `$JS.ACK.${stream}.${durable}.>`,
-    `$JS.ACK.*.*.${stream}.${durable}.>`,
+    // At least eleven tokens, so that it is no other consumer's ack in the first form.
+    `$JS.ACK.*.*.${stream}.${durable}.*.*.*.*.>`,
   ],
 } as const

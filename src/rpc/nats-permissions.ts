@@ -6,12 +6,7 @@ import type { Target } from './target.ts'
 export interface NatsPermissions {
   readonly publish: { readonly allow: readonly string[] }
   readonly subscribe: { readonly allow: readonly string[] }
-  /** Present for one that answers calls: so many messages to where a call asks its answer to go, for so long. */
-  readonly allowResponses?: { readonly max: number; readonly ttlMs: number }
 }
-
-/** Longer than any caller waits: see RpcClient's callTimeoutMs. */
-const ANSWER_WITHIN_MS = 120_000
 
 const COMPUTE = 'compute'
 const SCHEDULER: Target = { topic: 'scheduler' }
@@ -20,6 +15,9 @@ const CONDUCTOR: Target = { topic: 'conductor' }
 /**
  * Exactly the subjects that a sender needs, and none besides: what each service sends and takes, the JetStream
  * requests behind that, and answers to its own inbox.
+ *
+ * The conductor answers to the inboxes of agents, in place of NATS's `allow_responses`: that would let it publish
+ * wherever a call asks it to, and an agent could have it write an "answer" to a subject of JetStream's own.
  */
 export function permissionsOf(sender: Sender, prefix: string = DEFAULT_PREFIX): NatsPermissions {
   const names = new NatsNames(prefix)
@@ -27,14 +25,12 @@ export function permissionsOf(sender: Sender, prefix: string = DEFAULT_PREFIX): 
   return {
     publish: { allow: [names.health(sender), ...own.publish] },
     subscribe: { allow: [`${names.inboxPrefix(sender)}.>`, ...own.subscribe] },
-    ...(own.answers && { allowResponses: { max: 1, ttlMs: ANSWER_WITHIN_MS } }),
   }
 }
 
 interface OwnPermissions {
   readonly publish: readonly string[]
   readonly subscribe: readonly string[]
-  readonly answers: boolean
 }
 
 function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
@@ -47,7 +43,6 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
           ...STORES.flatMap((store) => makeStream(names, store)),
         ],
         subscribe: [],
-        answers: false,
       }
     case 'scheduler':
       return {
@@ -58,20 +53,19 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
           ...STORES.flatMap((store) => makeStream(names, store)),
         ],
         subscribe: [names.fanouts(SCHEDULER.topic)],
-        answers: false,
       }
     case 'conductor':
       return {
         publish: [
+          names.inboxesOfCompute,
           ...consume(names, 'dead', names.deadLetterConsumer, names.deadLetters),
           ...STORES.flatMap((store) => makeStream(names, store)),
         ],
         subscribe: [names.calls(CONDUCTOR)],
-        answers: true,
       }
     // No more than everybody: that a message of its own goes round.
     case 'check':
-      return { publish: [], subscribe: [], answers: false }
+      return { publish: [], subscribe: [] }
     case 'compute':
       return {
         publish: [
@@ -84,7 +78,6 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
           JETSTREAM.streamInfo(names.stream('casts')),
         ],
         subscribe: [],
-        answers: false,
       }
   }
 }

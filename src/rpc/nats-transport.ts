@@ -10,7 +10,7 @@ import { NatsNames, type StoreName } from './nats-names.ts'
 import { NatsPublisher } from './nats-publisher.ts'
 import { type ConsumerSettings, NatsStores } from './nats-stores.ts'
 import { Running } from './running.ts'
-import type { Sender } from './sender.ts'
+import { describeSender, type Sender } from './sender.ts'
 import type { Target } from './target.ts'
 import type {
   CastHandler,
@@ -164,6 +164,11 @@ export class NatsTransport implements Transport {
   serveCalls(target: Target, handler: (message: ReceivedMessage) => Promise<Message>): Promise<Subscription> {
     const subject = this.#names.calls(target)
     return this.#subscribe(subject, { queue: subject }, async (msg, sender) => {
+      if (!this.#names.isInboxOf(sender, msg.reply ?? '')) {
+        const facts = { sender: describeSender(sender), replyTo: msg.reply }
+        this.#log.warn("Dropped a call that wants its answer in another's name", facts)
+        return
+      }
       const reply = await handler({ ...fromNats(msg), sender })
       try {
         msg.respond(reply.body, { headers: toNatsHeaders(reply.headers) })
@@ -238,7 +243,7 @@ export class NatsTransport implements Transport {
         callback: (error, msg) => {
           // The link has said it: a subscription ends so only for want of a right.
           if (error) return
-          const sender = this.#names.senderOf(msg.subject)
+          const sender = this.#names.senderOf(msg.subject, subject)
           if (sender) running.add(handler(msg, sender))
           else this.#log.warn('Dropped a message of an unknown sender', { subject: msg.subject })
         },
