@@ -152,6 +152,18 @@ describe('a compute node', () => {
     expect(await shown()).toEqual(['down', 'no heartbeat for 60 s'])
   })
 
+  it('is shown by the monitor that leads alone', async () => {
+    await putNode({ status: { state: 'down' } })
+    monitor.seen('node-1')
+    await clock.advance(0)
+    expect(await shown()).toEqual(['down', undefined])
+
+    monitor.start()
+    monitor.seen('node-1')
+    await clock.advance(0)
+    expect(await shown()).toEqual(['up', 'the agent reports again'])
+  })
+
   it('that somebody else wrote meanwhile is left to them', async () => {
     const node = await putNode()
     await client.replace(COMPUTE_NODE, {

@@ -67,9 +67,10 @@ export class ServiceMonitor {
     this.#unknown.clear()
   }
 
-  /** A heartbeat came. */
+  /** A heartbeat came. Everybody remembers it; who leads acts on it. */
   seen(host: string): void {
     this.#lastSeen.set(host, this.#clock.now())
+    if (!this.#timer) return
     const node = this.#nodes.store.get(host)
     if (node) this.#unknown.delete(host)
     else this.#askForReport(host)
@@ -87,11 +88,10 @@ export class ServiceMonitor {
   }
 
   /**
-   * An agent reports its host when something changed, so one whose ComputeNode was removed is asked: by the monitor
-   * that leads, and at the second heartbeat only, because the first may be faster than the watch.
+   * An agent reports its host when something changed, so one whose ComputeNode was removed is asked: at the second
+   * heartbeat only, because the first may be faster than the watch.
    */
   #askForReport(host: string): void {
-    if (!this.#timer) return
     if (!this.#unknown.has(host)) {
       this.#unknown.add(host)
       return
