@@ -28,7 +28,7 @@ const surplus = readdirSync(DEFINITIONS)
 
 if (process.argv.includes('--check')) {
   for (const path of [...stale.map(([one]) => one), ...surplus]) {
-    console.error(`Not current: ${path}. Run: npm run generate:chart`)
+    console.error(`Not current: ${path}. Run: npm run generate`)
     process.exitCode = 1
   }
 } else {

@@ -18,13 +18,12 @@ import {
 import { optionsSchema } from './option-schema.ts'
 
 const NAME = '^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$'
-const DIGEST = '^(sha256:[0-9a-f]{64})?$'
 const PERCENT_OR_NUMBER = '^[0-9]+%$'
 
 const image = (own: string): Readonly<Record<string, Schema>> => ({
   repository: { ...text('Where the image is.'), minLength: 1 },
   tag: text(own),
-  digest: text('Digest (`sha256:…`), which goes before the tag.', DIGEST),
+  digest: text('Digest (`sha256:…`), which goes before the tag.'),
   pullPolicy: choice('When the image is pulled.', ['Always', 'IfNotPresent', 'Never']),
 })
 
@@ -94,10 +93,7 @@ export const VALUES_SCHEMA: Schema = object("Values of Kilonova's chart.", {
     enabled: flag('Make m1.tiny to m1.xlarge and the image cirros at the install, where they are missing.'),
   }),
   messaging: object('The message broker.', {
-    url: text(
-      'URL of an own NATS, with `nats.enabled: false`; several with commas.',
-      '^((nats|tls)://[^/@:]\\S*)?$',
-    ),
+    url: text('URL of an own NATS, with `nats.enabled: false`; several with commas.'),
     credsSecret: text('Secret with a NATS creds file (key `nats.creds`), for an own NATS.', NAME),
     clientCertSecret: text('Secret with a client certificate (`tls.crt`, `tls.key`), for an own NATS.', NAME),
     caConfigMap: text('ConfigMap with the authority (key `ca.crt`) of an own NATS.', NAME),

@@ -1,7 +1,13 @@
 import { findTools } from '../../hack/setup/find.ts'
 import type { ToolName } from '../../hack/setup/tools.ts'
 
-const NEEDED = ['kube-apiserver', 'etcd', 'nats-server'] as const satisfies readonly ToolName[]
+const NEEDED = [
+  'kube-apiserver',
+  'etcd',
+  'nats-server',
+  'kubectl',
+  'helm',
+] as const satisfies readonly ToolName[]
 
 /** The sentence that says what the real-parts tests lack on this machine; undefined when they can run. */
 export function setupNeeded(...more: readonly ToolName[]): string | undefined {
