@@ -446,6 +446,40 @@ describe('an instance that no host can take', () => {
   })
 })
 
+describe('an agent that asks', () => {
+  const ask = async (agent: string, instance: Instance): Promise<void> =>
+    manager.buildInstances(ctx, { request: requestFor(instance), progress: NO_PROGRESS }, agent)
+
+  it('for an instance that was never its own is not heard', async () => {
+    putNodes({ 'node-1': 4, 'node-3': 4 })
+    const waiting = await accept(GIVEN_BACK)
+    const bound = await accept(
+      { vmState: 'building', taskState: 'spawning', host: 'node-1', attempt: 1 },
+      'bound',
+    )
+
+    await ask('node-3', waiting)
+    await ask('node-3', bound)
+
+    expect((await kube.instance()).status).toMatchObject({ taskState: 'scheduling' })
+    expect((await kube.instance()).status.host).toBeUndefined()
+    expect(sent).toEqual([])
+    expect(logs.at('WARNING').join()).toContain(
+      'Ignored an agent that asks for what was never its own host=node-3',
+    )
+  })
+
+  it('for one that it has given back is heard, also where the cache does not know that yet', async () => {
+    putNodes({ 'node-1': 4 })
+    const before = await accept({ vmState: 'building', taskState: 'scheduling' })
+    await kube.setStatus('web', GIVEN_BACK)
+
+    await ask('node-2', before)
+
+    expect((await kube.instance()).status).toMatchObject({ host: 'node-1' })
+  })
+})
+
 describe('trouble', () => {
   it('with the API server gives the claim back, and the message is delivered again', async () => {
     putNodes({ 'node-1': 4 })

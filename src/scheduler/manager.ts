@@ -67,15 +67,26 @@ export class SchedulerManager {
   /**
    * Finds a host, binds the instance to it and has it built there. Safe to receive twice: an instance that is
    * bound already is sent to its host again.
+   *
+   * @param agent the host whose agent asks, where one does: it may do so only for what is or was its own
    */
-  async buildInstances(ctx: RequestContext, args: BuildInstancesArgs): Promise<void> {
-    await this.#locks.run(args.request.instance.uid, () => this.#build(ctx, args))
+  async buildInstances(ctx: RequestContext, args: BuildInstancesArgs, agent?: string): Promise<void> {
+    await this.#locks.run(args.request.instance.uid, () => this.#build(ctx, args, agent))
   }
 
-  async #build(ctx: RequestContext, { request, progress, seenVersion }: BuildInstancesArgs): Promise<void> {
+  async #build(ctx: RequestContext, args: BuildInstancesArgs, agent: string | undefined): Promise<void> {
+    const { request, progress, seenVersion } = args
     const log = this.#log.with(ctx, request.instance.uid)
     try {
-      const instance = await this.#read(request, seenVersion)
+      let instance = await this.#read(request, seenVersion)
+      if (agent !== undefined && !hasHad(agent, instance)) {
+        // Only what is there now can refuse.
+        instance = await this.#deps.instances.get(request.instance)
+      }
+      if (agent !== undefined && !hasHad(agent, instance)) {
+        log.warn('Ignored an agent that asks for what was never its own', { host: agent })
+        return
+      }
       const { host, attempt = 0 } = instance.status
       if (host) {
         log.info('Instance is bound already; sending it to its host again', { host, attempt })
@@ -219,6 +230,11 @@ export class SchedulerManager {
       message: `${error.message} (${ctx.requestId})`,
     })
   }
+}
+
+/** Whether the host has the instance, or has given it back. */
+function hasHad(host: string, { status }: Instance): boolean {
+  return status.host === host || (status.triedHosts ?? []).includes(host)
 }
 
 function noHostError(

@@ -8,7 +8,10 @@ import { buildInstances, reportState } from './rpcapi.ts'
 
 /** Names the handlers of the scheduler's casts; only the leader takes them. */
 export function serveScheduler(server: RpcServer, manager: SchedulerManager): void {
-  server.handle(buildInstances, (ctx, args) => whileAvailable(() => manager.buildInstances(ctx, args)))
+  server.handle(buildInstances, (ctx, args, { sender }) => {
+    const agent = sender.service === 'compute' ? sender.host : undefined
+    return whileAvailable(() => manager.buildInstances(ctx, args, agent))
+  })
 }
 
 /**
