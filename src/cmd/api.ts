@@ -12,8 +12,10 @@ import { Delete } from '../controllers/instance/delete.ts'
 import { Power } from '../controllers/instance/power.ts'
 import { RequestContexts } from '../controllers/instance/request.ts'
 import { TaskWatch } from '../controllers/instance/task-watch.ts'
+import { askedOperations } from '../controllers/instance-action/asked.ts'
 import { ActionClosing } from '../controllers/instance-action/closing.ts'
 import { ActionExpiry } from '../controllers/instance-action/expiry.ts'
+import { ActionRequests, OPEN_REQUESTS, openRequests } from '../controllers/instance-action/requests.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
 import { Informer } from '../kube/informer.ts'
 import { ActionStore } from '../objects/action-store.ts'
@@ -21,6 +23,7 @@ import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import { awaitDefinitions } from './await-definitions.ts'
 import { Leadership } from './leadership.ts'
 import type { Service, ServiceDeps } from './service.ts'
 import { untilAborted } from './signals.ts'
@@ -29,7 +32,10 @@ import { untilAborted } from './signals.ts'
 export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly identity: string }): Service {
   const { client, clock, log, transport } = deps
   const instances = new Informer({ client, clock, log }, { type: INSTANCE })
-  const actions = new Informer({ client, clock, log }, { type: INSTANCE_ACTION })
+  const actions = new Informer(
+    { client, clock, log },
+    { type: INSTANCE_ACTION, indexes: { [OPEN_REQUESTS]: openRequests } },
+  )
   const flavors = new Informer({ client, clock, log }, { type: FLAVOR })
   const images = new Informer({ client, clock, log }, { type: IMAGE })
   const informers = [instances, actions, flavors, images]
@@ -77,11 +83,21 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       { actions, instances, store: actionStore, clock, log },
       { graceMs: settings.redriveAfter },
     )
-    controller.start()
-    expiry.start()
-    closing.start()
+    const requests = new ActionRequests(
+      {
+        ...deps,
+        actions,
+        instances: instanceStore,
+        store: actionStore,
+        operations: askedOperations(api),
+        events,
+      },
+      { trustsRequester: settings.trustRequester, concurrency: settings.apiConcurrency },
+    )
+    const all = [controller, requests, expiry, closing]
+    for (const one of all) one.start()
     await untilAborted(signal)
-    await Promise.all([controller.stop(), expiry.stop(), closing.stop()])
+    await Promise.all(all.map((one) => one.stop()))
   }
 
   const leadership = new Leadership(deps, {
@@ -98,8 +114,9 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       { name: 'messaging', isReady: () => transport.status === 'connected' },
     ],
     start: async () => {
+      const kinds = [INSTANCE, INSTANCE_ACTION, FLAVOR, IMAGE]
+      await Promise.all([transport.connect(stopping.signal), awaitDefinitions(deps, kinds, stopping.signal)])
       for (const informer of informers) informer.start()
-      await transport.connect(stopping.signal)
       await Promise.all(informers.map((one) => one.synced(stopping.signal)))
       leadership.start(lead)
       log.named('nova.service').info('Started nova-api')

@@ -11,6 +11,7 @@ import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { DeadLetterConsumer } from '../rpc/dead-letter-consumer.ts'
 import { RpcServer } from '../rpc/server.ts'
+import { awaitDefinitions } from './await-definitions.ts'
 import { DRAIN_TIMEOUT_MS, type Service, type ServiceDeps } from './service.ts'
 
 /** nova-conductor: reads and writes for the compute agents. Any number of them share the work. */
@@ -36,6 +37,13 @@ export function buildConductor(deps: ServiceDeps, settings: { readonly identity:
   serveConductor(server, manager)
   const office = new DeadLetterOffice({ ...deps, instances, actions, events })
   const deadLetters = new DeadLetterConsumer(deps)
+  const stopping = new AbortController()
+  const followCatalogue = async (): Promise<void> => {
+    await awaitDefinitions(deps, [FLAVOR, IMAGE], stopping.signal).catch(() => undefined)
+    if (stopping.signal.aborted) return
+    flavors.start()
+    images.start()
+  }
   return {
     name: 'nova-conductor',
     checks: [
@@ -44,12 +52,13 @@ export function buildConductor(deps: ServiceDeps, settings: { readonly identity:
       { name: 'messaging', isReady: () => transport.status === 'connected' },
     ],
     start: async () => {
-      flavors.start()
-      images.start()
+      // Not waited for: an agent that calls meanwhile is told that Kubernetes is away.
+      void followCatalogue()
       await Promise.all([server.start(), deadLetters.start((letter) => office.receive(letter))])
       log.named('nova.service').info('Started nova-conductor')
     },
     stop: async () => {
+      stopping.abort(new Error('nova-conductor was stopped'))
       await Promise.all([server.stop(), deadLetters.stop()])
       await events.flush()
       await Promise.all([flavors.stop(), images.stop()])

@@ -16,6 +16,7 @@ import type { Policy } from '../scheduler/select-destination.ts'
 import { hearHeartbeats, serveScheduler } from '../scheduler/service.ts'
 import { WEIGHERS } from '../scheduler/weighers/registry.ts'
 import { ServiceMonitor } from '../servicegroup/monitor.ts'
+import { awaitDefinitions } from './await-definitions.ts'
 import { Leadership } from './leadership.ts'
 import { DRAIN_TIMEOUT_MS, MAX_DELIVERIES, type Service, type ServiceDeps } from './service.ts'
 import { untilAborted } from './signals.ts'
@@ -100,9 +101,12 @@ export function buildScheduler(
     ],
     start: async () => {
       hosts.start()
+      await Promise.all([
+        heartbeats.start(),
+        awaitDefinitions(deps, [INSTANCE, COMPUTE_NODE], stopping.signal),
+      ])
       instances.start()
       nodes.start()
-      await heartbeats.start()
       await Promise.all([instances.synced(stopping.signal), nodes.synced(stopping.signal)])
       leadership.start(lead)
       log.named('nova.service').info('Started nova-scheduler')
