@@ -99,12 +99,12 @@ export class NatsKeys {
     const changed = Object.entries(keys).filter(([variable, key]) => secret.entries[variable] !== key)
     const why = whyReissue(pairIn(secret.entries), { names, bundle, nowMs })
     const pair = why === undefined ? {} : entriesOf(issueServerCertificate(authority, names, nowMs))
-    if (changed.length > 0 && secret.entries['ISSUER'] !== undefined) {
-      this.#log.warn('The servers know other keys than nats-auth has: they are to be restarted', {
-        secret: name,
-      })
+    const isRenewal = secret.entries['ISSUER'] !== undefined
+    const entries = { ...Object.fromEntries(changed), ...pair }
+    await this.#write(secret, entries, { secret: name, why })
+    if (isRenewal && Object.keys(entries).length > 0) {
+      this.#log.warn('NATS takes what is new in its Secret when it is restarted', { secret: name })
     }
-    await this.#write(secret, { ...Object.fromEntries(changed), ...pair }, { secret: name, why })
   }
 
   #publicKeys(secret: string, seeds: Entries): Entries {

@@ -87,8 +87,8 @@ export class AuthWorld {
   }
 
   /** Runs `kilonova nats-keys` under its own account; its log. */
-  async makeKeys(): Promise<string> {
-    const args = ['nats-keys', '--namespace', NAMESPACE, '--dns-names', '127.0.0.1,localhost']
+  async makeKeys(more: readonly string[] = []): Promise<string> {
+    const args = ['nats-keys', '--namespace', NAMESPACE, '--dns-names', '127.0.0.1,localhost', ...more]
     const config = await this.kubeconfig('nats-keys')
     const { stderr } = await promisify(execFile)(process.execPath, [MAIN, ...args, '--kubeconfig', config])
     return stderr
@@ -105,14 +105,20 @@ export class AuthWorld {
 
   /** NATS with the keys there are, as the chart's pods get them. */
   async startNats(replicas = 1): Promise<ChartNats> {
-    const server = await this.entries('secrets', 'kilonova-nats-server')
-    await this.#folderOf('configmaps', 'kilonova-nats-ca')
-    const ca = readFileSync(this.caFile, 'utf8')
-    const { 'tls.crt': cert = '', 'tls.key': key = '', ...env } = server
-    const material: NatsMaterial = { env, tls: { 'tls.crt': cert, 'tls.key': key, 'ca.crt': ca } }
-    const nats = await startChartNats(material, replicas)
+    const nats = await startChartNats(await this.material(), replicas)
     this.#brokers.push(nats)
     return nats
+  }
+
+  /** What pods of NATS are given, and what clients trust from now on. */
+  async material(): Promise<NatsMaterial> {
+    await this.#folderOf('configmaps', 'kilonova-nats-ca')
+    const {
+      'tls.crt': cert = '',
+      'tls.key': key = '',
+      ...env
+    } = await this.entries('secrets', 'kilonova-nats-server')
+    return { env, tls: { 'tls.crt': cert, 'tls.key': key, 'ca.crt': readFileSync(this.caFile, 'utf8') } }
   }
 
   /** `kilonova nats-auth` under its own account, by a name of its own; not started yet. */
@@ -192,8 +198,8 @@ export class AuthWorld {
     await ask(this.plane, {}, { method: 'DELETE', path })
   }
 
-  async deleteAccount(account: Account): Promise<void> {
-    const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/kilonova-${account}`
+  async deleteObject(kind: 'secrets' | 'serviceaccounts', name: string): Promise<void> {
+    const path = `/api/v1/namespaces/${NAMESPACE}/${kind}/${name}`
     await ask(this.plane, {}, { method: 'DELETE', path })
   }
 

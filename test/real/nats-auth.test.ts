@@ -145,7 +145,7 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
 
     it('goes with the owner of the token: a service account that is gone', async () => {
       const token = await world.token('stranger')
-      await world.deleteAccount('stranger')
+      await world.deleteObject('serviceaccounts', 'kilonova-stranger')
       const before = auth.log().length
       await tryWith({ token })
       expect(auth.log().slice(before)).toContain('invalid bearer token')

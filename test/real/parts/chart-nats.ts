@@ -23,6 +23,8 @@ export interface ChartNats {
   stop(): Promise<void>
   kill(): Promise<void>
   restart(): Promise<void>
+  /** Certificates anew, as a volume shows those of a changed Secret, and a reload. */
+  renew(material: NatsMaterial): Promise<void>
 }
 
 /** nats-server, once or as a cluster on this machine, with the configuration that the chart's pods have. */
@@ -52,6 +54,10 @@ async function startOnce(material: NatsMaterial, replicas: number): Promise<Char
     stop,
     kill: async () => void (await Promise.all(parts.map((part) => part.kill()))),
     restart: async () => void (await Promise.all(parts.map((part) => part.restart()))),
+    renew: async ({ tls }) => {
+      for (const place of places) writeTls(place, tls)
+      for (const { pid } of parts) if (pid !== undefined) process.kill(pid, 'SIGHUP')
+    },
   }
 }
 
@@ -76,9 +82,7 @@ function makePart(
   material: NatsMaterial,
   configuration: string,
 ): Part {
-  const tlsDir = join(place.dir, 'tls')
-  mkdirSync(tlsDir, { recursive: true })
-  for (const [name, text] of Object.entries(material.tls)) writeFileSync(join(tlsDir, name), text)
+  writeTls(place, material.tls)
   const configFile = join(place.dir, 'nats.conf')
   writeFileSync(configFile, atPlace(configuration, place, places))
   return new Part({
@@ -93,6 +97,12 @@ function makePart(
     },
     readyWithinMs: 60_000,
   })
+}
+
+function writeTls({ dir }: Place, tls: NatsMaterial['tls']): void {
+  const folder = join(dir, 'tls')
+  mkdirSync(folder, { recursive: true })
+  for (const [name, text] of Object.entries(tls)) writeFileSync(join(folder, name), text)
 }
 
 /** The chart's configuration with the ports and folders of this machine, and no other change. */
