@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** unit: beside the source. scenarios: the embedded cluster. real: kube-apiserver, etcd and nats-server. */
+/** unit: beside the source. scenarios: the embedded cluster. real: kube-apiserver, etcd and nats-server. e2e: see docs/e2e.md. */
 export default defineConfig({
   test: {
     projects: [
@@ -21,6 +21,16 @@ export default defineConfig({
           include: ['test/real/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          // Pods, images and emulated guests take their time.
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
           fileParallelism: false,
         },
       },
