@@ -300,6 +300,16 @@ export class Forbidden extends NovaError<{ reason: string }> {
   }
 }
 
+/** An operator's policy does not let the caller do this. Nova: PolicyNotAuthorized. */
+export class PolicyNotAuthorized extends NovaError<{ policy: string; reason: string }> {
+  readonly outcome = 'terminal'
+  readonly code = 403
+
+  constructor(details: PolicyNotAuthorized['details'], options?: ErrorOptions) {
+    super(`Policy doesn't allow ${details.policy} to be performed. ${details.reason}`, details, options)
+  }
+}
+
 /** Says what an unknown throwable says, in one line. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

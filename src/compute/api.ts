@@ -1,14 +1,14 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import {
   ACTION_OF_TASK,
-  type ActionName,
   OPERATIONS,
   refusalOf,
+  type TaskAction,
   type TaskState,
 } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { InstanceInvalidState, type NovaError } from '../common/errors.ts'
+import { InstanceInvalidState, type NovaError, PolicyNotAuthorized } from '../common/errors.ts'
 import { creationRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -98,6 +98,50 @@ export class ComputeApi {
     this.#log.with(ctx, uid).info('Deleted instance', { name })
   }
 
+  /**
+   * Locks an instance: until it is unlocked its owner can change nothing of it. With `override` the lock is an
+   * administrator's, and takes the place of an owner's. An owner's lock of what is locked already changes nothing.
+   * nova.compute.api.API.lock
+   */
+  async lock(
+    ctx: RequestContext,
+    instance: Instance,
+    { override = false, reason }: { readonly override?: boolean; readonly reason?: string },
+  ): Promise<void> {
+    const { lockedBy, lockedReason } = instance.status
+    const by = override ? 'admin' : 'owner'
+    const isThere = lockedBy === by && (reason ?? lockedReason) === lockedReason
+    if (isThere || (lockedBy && !override)) return
+    await this.#deps.instances.save(
+      instance,
+      { lockedBy: by, ...(reason !== undefined && { lockedReason: reason }) },
+      { lockedBy: lockedBy ?? null },
+    )
+    this.#log.with(ctx, instance.metadata.uid).info('Locked instance', { locked_by: by })
+  }
+
+  /**
+   * Unlocks an instance, whether it is locked or not. nova.compute.api.API.unlock, and what its API controller checks.
+   * @throws PolicyNotAuthorized for an administrator's lock, without `override`
+   */
+  async unlock(
+    ctx: RequestContext,
+    instance: Instance,
+    { override = false }: { readonly override?: boolean },
+  ): Promise<void> {
+    const { lockedBy } = instance.status
+    const { uid = '' } = instance.metadata
+    if (!lockedBy) return
+    if (lockedBy === 'admin' && !override) {
+      throw new PolicyNotAuthorized({
+        policy: 'os_compute_api:os-lock-server:unlock:unlock_override',
+        reason: `Instance ${uid} was locked by an administrator, who unlocks it with override`,
+      })
+    }
+    await this.#deps.instances.save(instance, { lockedBy: null, lockedReason: null }, { lockedBy })
+    this.#log.with(ctx, uid).info('Unlocked instance', { locked_by: lockedBy })
+  }
+
   /** Notes a change of spec that asks for no operation. */
   async acknowledge(ctx: RequestContext, instance: Instance): Promise<void> {
     const update = { observedGeneration: instance.metadata.generation, requestId: ctx.requestId }
@@ -108,12 +152,12 @@ export class ComputeApi {
    * Makes the record of the operation in flight, unless it is there: whoever began it may have died between its
    * two writes.
    */
-  async record(ctx: RequestContext, instance: Instance, action: ActionName): Promise<void> {
+  async record(ctx: RequestContext, instance: Instance, action: TaskAction): Promise<void> {
     await this.#deps.actions.begin(ctx, refOfInstance(instance), action)
   }
 
   /** Ends the operation in flight with a fault: what the user asked for cannot be done. */
-  async fail(ctx: RequestContext, instance: Instance, action: ActionName, failure: Failure): Promise<void> {
+  async fail(ctx: RequestContext, instance: Instance, action: TaskAction, failure: Failure): Promise<void> {
     const { error, update } = failure
     const ref = refOfInstance(instance)
     const fault = toFault(error, {
@@ -146,7 +190,7 @@ export class ComputeApi {
     })
   }
 
-  async #begin(ctx: RequestContext, instance: Instance, action: ActionName): Promise<void> {
+  async #begin(ctx: RequestContext, instance: Instance, action: TaskAction): Promise<void> {
     const operation = OPERATIONS[action]
     const { vmState, taskState } = instance.status
     const ref = refOfInstance(instance)
@@ -180,7 +224,7 @@ export class ComputeApi {
     ctx: RequestContext,
     instance: Instance,
     task: TaskState,
-    by: ActionName,
+    by: TaskAction,
   ): Promise<void> {
     const ref = refOfInstance(instance)
     const requestId = instance.status.requestId ?? creationRequestId(ref.uid)

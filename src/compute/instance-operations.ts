@@ -1,4 +1,4 @@
-import type { ActionName, TaskState } from '../apis/v1alpha1/states.ts'
+import type { TaskAction, TaskState } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import {
@@ -18,7 +18,7 @@ import { type ExpectedState, type InstanceUpdate, toFault } from '../objects/ins
 
 /** An operation of an agent on an instance that it has. */
 export interface HostOperation {
-  readonly action: ActionName
+  readonly action: TaskAction
   /** The step's name in the action's record. Nova: `compute_<method>`. */
   readonly step: string
   /** The task the instance must be in for the work to begin, and again for its end to be saved. */
@@ -139,7 +139,7 @@ export class InstanceOperations {
     ctx: RequestContext,
     ref: InstanceRef,
     failure: {
-      readonly action: ActionName
+      readonly action: TaskAction
       readonly error: unknown
       readonly update: InstanceUpdate
       readonly expected: ExpectedState

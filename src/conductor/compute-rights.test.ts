@@ -33,6 +33,8 @@ const RIGHTS: {
   shutdownTimeoutSeconds: { value: 0, may: false },
   addresses: { value: [], may: true },
   fault: { value: FAULT, may: true },
+  lockedBy: { value: null, may: false },
+  lockedReason: { value: null, may: false },
   launchedAt: { value: '2026-01-01T00:00:00Z', may: true },
   terminatedAt: { value: '2026-01-01T00:00:00Z', may: true },
   requestId: { value: 'req-2', may: false },

@@ -1,6 +1,5 @@
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
-import type { ActionName } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import { Forbidden, UnexpectedDeletingTaskStateError, UnexpectedTaskStateError } from '../common/errors.ts'
@@ -17,10 +16,16 @@ import { RecentInstances } from '../objects/recent-instances.ts'
 import { isCarriedOut } from './carried-out.ts'
 import { checkComputeMaySet } from './compute-rights.ts'
 import { toView } from './instance-view.ts'
-import type { ActionNote, ComputeNodeReport, InstanceUpdateArgs, InstanceView } from './rpcapi.ts'
+import type {
+  ActionNote,
+  ComputeNodeReport,
+  InstanceUpdateArgs,
+  InstanceView,
+  PowerStateChange,
+} from './rpcapi.ts'
 
 /** What an Event says when an operation succeeded. */
-const DONE: Readonly<Record<ActionName, { readonly reason: string; readonly sentence: string }>> = {
+const DONE: Readonly<Record<ActionNote['action'], { readonly reason: string; readonly sentence: string }>> = {
   create: { reason: 'Launched', sentence: 'Instance is active on' },
   start: { reason: 'Started', sentence: 'Instance was started on' },
   stop: { reason: 'Stopped', sentence: 'Instance was shut off on' },
@@ -160,9 +165,10 @@ export class ConductorManager {
    * A guest changed its power state by itself. As in Nova, an instance whose guest shut itself down becomes
    * stopped through an operation of its own: what the user wants is set to what the guest did.
    */
-  async powerStateChanged(ctx: RequestContext, host: string, ref: InstanceRef): Promise<void> {
+  async powerStateChanged(ctx: RequestContext, host: string, args: PowerStateChange): Promise<void> {
+    const { instance: ref, powerState } = args
     const instance = await this.#deps.instances.get(ref)
-    const { status, spec, metadata } = instance
+    const { status, spec } = instance
     checkIsOn(host, instance)
     if (status.vmState !== 'active' || status.taskState) return
     if (spec.powerState === 'Shutdown') {
@@ -175,6 +181,12 @@ export class ConductorManager {
       return
     }
     try {
+      // What the guest did is written down first, as in Nova. It also lets the stop through where the instance is locked.
+      const { metadata } = await this.#deps.instances.save(
+        instance,
+        { powerState },
+        { vmState: ['active'], taskState: [null], host },
+      )
       await this.#deps.client.mergePatch(
         INSTANCE,
         { namespace: ref.namespace, name: ref.name },
@@ -186,7 +198,7 @@ export class ConductorManager {
         .info('Guest shut itself down; asked for the instance to be stopped', { host })
     } catch (error) {
       // Somebody changed the instance first; the next power sync looks again.
-      if (!isConflict(error)) throw error
+      if (!isConflict(error) && !isUnexpected(error)) throw error
     }
   }
 

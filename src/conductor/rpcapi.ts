@@ -77,6 +77,7 @@ export const powerStateChanged = defineMethod({
   version: '1.0',
   args: z.object({ instance: instanceRef, powerState }),
 })
+export type PowerStateChange = z.infer<typeof powerStateChanged.args>
 
 export const computeNodeReport = defineMethod({
   name: 'compute_node_report',

@@ -25,8 +25,8 @@ export function serveConductor(server: RpcServer, manager: ConductorManager): vo
     .handle(instanceUpdateMethod, async (ctx: RequestContext, args, { sender }) => {
       return whileAvailable(() => manager.instanceUpdate(ctx, hostOfSender(sender), args))
     })
-    .handle(powerStateChanged, async (ctx, { instance }, { sender }) => {
-      await whileAvailable(() => manager.powerStateChanged(ctx, hostOfSender(sender), instance))
+    .handle(powerStateChanged, async (ctx, change, { sender }) => {
+      await whileAvailable(() => manager.powerStateChanged(ctx, hostOfSender(sender), change))
     })
     .handle(computeNodeReport, async (ctx, report, { sender }) => {
       const host = hostOfSender(sender)

@@ -4,8 +4,9 @@ import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import { isAlreadyExists, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { apiVersionOf } from '../kube/resource.ts'
+import { apiVersionOf, refOf } from '../kube/resource.ts'
 import type { ActionProgress } from './action-progress.ts'
+import { type AcceptedAction, isAccepted } from './accepted-action.ts'
 import type { InstanceRef } from './build-request.ts'
 
 /** How an operation ended. */
@@ -61,6 +62,49 @@ export class ActionStore {
     }
   }
 
+  /**
+   * Makes what a user asked for a record like any other. `instance` is the one it is for, if there is one.
+   * @throws ApiError, for which isConflict holds when somebody changed it, or isNotFound when it was taken back
+   */
+  async accept(
+    ctx: RequestContext,
+    asked: InstanceAction,
+    instance: InstanceRef | undefined,
+  ): Promise<AcceptedAction> {
+    const { resourceVersion } = asked.metadata
+    const accepted = await this.#client.mergePatch(
+      INSTANCE_ACTION,
+      refOf(asked),
+      {
+        metadata: { labels: { [INSTANCE_LABEL]: asked.spec.instance, [REQUEST_LABEL]: ctx.requestId } },
+        spec: {
+          ...(instance && { instanceUid: instance.uid }),
+          requestId: ctx.requestId,
+          user: ctx.user,
+          startTime: toTimestamp(this.#clock.now()),
+        },
+      },
+      { resourceVersion },
+    )
+    if (!isAccepted(accepted))
+      throw new Error(`${asked.metadata.name} bears no request id after it was accepted`)
+    return accepted
+  }
+
+  /**
+   * Records in this very record how its operation ended; a user names his as he likes.
+   * @throws ApiError, for which isConflict holds when somebody wrote first, or isNotFound when it was removed
+   */
+  async close(record: InstanceAction, end: ActionEnd): Promise<InstanceAction> {
+    const { resourceVersion } = record.metadata
+    return this.#client.mergePatch(
+      INSTANCE_ACTION,
+      refOf(record),
+      { status: this.#statusOf(end) },
+      { subresource: 'status', resourceVersion },
+    )
+  }
+
   /** Records how far an operation has come, without ending it. */
   async note(
     ctx: RequestContext,
@@ -73,13 +117,17 @@ export class ActionStore {
 
   /** Records how an operation ended. A record that somebody removed is not made again. */
   async end(ctx: RequestContext, instance: InstanceRef, action: ActionName, end: ActionEnd): Promise<void> {
-    await this.#patch(ctx, instance, action, {
+    await this.#patch(ctx, instance, action, this.#statusOf(end))
+  }
+
+  #statusOf(end: ActionEnd): Record<string, unknown> {
+    return {
       ...known(end.progress),
       result: end.result,
       // A delete that failed for a while and then succeeded has nothing to complain of any more.
       message: end.message?.slice(0, MAX_MESSAGE) ?? null,
       finishTime: toTimestamp(this.#clock.now()),
-    })
+    }
   }
 
   // oxlint-disable-next-line max-params -- which record is three of them

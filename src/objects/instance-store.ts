@@ -37,6 +37,16 @@ export class InstanceStore {
     throw new InstanceNotFound({ instance: ref.uid })
   }
 
+  /** The instance that bears this name now. */
+  async find(ref: { readonly namespace: string; readonly name: string }): Promise<Instance | undefined> {
+    try {
+      return await this.#client.get(INSTANCE, ref)
+    } catch (error) {
+      if (!isGone(error, ref.name)) throw error
+      return undefined
+    }
+  }
+
   /** The instances bound to a host. */
   async listByHost(host: string): Promise<readonly Instance[]> {
     const { items } = await this.#client.list(INSTANCE, { fieldSelector: `status.host=${host}` })

@@ -1,5 +1,10 @@
 import { z } from 'zod'
-import type { Instance, InstanceStatusCondition, InstanceStatusFault } from '../apis/v1alpha1/instance.ts'
+import type {
+  Instance,
+  InstanceStatus,
+  InstanceStatusCondition,
+  InstanceStatusFault,
+} from '../apis/v1alpha1/instance.ts'
 import { apiStatus, type TaskState, type VmState } from '../apis/v1alpha1/states.ts'
 import {
   NovaError,
@@ -12,6 +17,9 @@ import { flavorSize } from './build-request.ts'
 export const vmState = z.enum(['building', 'active', 'stopped', 'paused', 'suspended', 'error', 'deleted'])
 export const taskState = z.enum(['scheduling', 'spawning', 'powering-off', 'powering-on', 'deleting'])
 export const powerState = z.enum(['NOSTATE', 'RUNNING', 'PAUSED', 'SHUTDOWN', 'CRASHED', 'SUSPENDED'])
+
+/** Who locked an instance. */
+export const lockedBy = z.enum(['owner', 'admin'])
 
 export const fault = z.object({
   code: z.int(),
@@ -42,6 +50,8 @@ export const instanceUpdate = z.object({
   shutdownTimeoutSeconds: z.int().nullable().optional(),
   addresses: z.array(guestAddress).optional(),
   fault: fault.nullable().optional(),
+  lockedBy: lockedBy.nullable().optional(),
+  lockedReason: z.string().nullable().optional(),
   launchedAt: z.string().optional(),
   terminatedAt: z.string().optional(),
   requestId: z.string().optional(),
@@ -62,6 +72,8 @@ export const expectedState = z.object({
   host: z.string().nullable().optional(),
   attempt: z.int().optional(),
   requestId: z.string().optional(),
+  /** `null` stands for not locked. */
+  lockedBy: lockedBy.nullable().optional(),
 })
 export type ExpectedState = z.infer<typeof expectedState>
 
@@ -73,15 +85,19 @@ export interface ObservedState {
   readonly host?: string | undefined
   readonly attempt?: number | undefined
   readonly requestId?: string | undefined
+  readonly lockedBy?: InstanceStatus['lockedBy']
   readonly deleting: boolean
 }
 
 /** {@link checkObserved}, of a resource. */
 export function checkExpected({ status, metadata }: Instance, expected: ExpectedState): void {
-  const { vmState: vm, taskState: task, host, attempt, requestId } = status
+  const { vmState: vm, taskState: task, host, attempt, requestId, lockedBy: by } = status
   const uid = metadata.uid ?? metadata.name
   const deleting = metadata.deletionTimestamp !== undefined
-  checkObserved({ uid, vmState: vm, taskState: task, host, attempt, requestId, deleting }, expected)
+  checkObserved(
+    { uid, vmState: vm, taskState: task, host, attempt, requestId, lockedBy: by, deleting },
+    expected,
+  )
 }
 
 /**
@@ -96,6 +112,7 @@ export function checkObserved(actual: ObservedState, expected: ExpectedState): v
     mismatch('host', oneOf(expected.host), actual.host ?? null),
     mismatch('attempt', oneOf(expected.attempt), actual.attempt ?? 0),
     mismatch('request', oneOf(expected.requestId), actual.requestId),
+    mismatch('locked_by', oneOf(expected.lockedBy), actual.lockedBy ?? null),
   ].find((one) => one !== undefined)
   if (!wrong) return
   const details = { instance: actual.uid, ...wrong }

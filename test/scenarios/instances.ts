@@ -9,6 +9,7 @@ import { INSTANCE_ACTION, type InstanceAction } from '../../src/apis/v1alpha1/in
 import { defineResource, type KubeObject } from '../../src/kube/resource.ts'
 import { VIRTUAL_MACHINE, type VirtualMachine } from '../../src/virt/kubevirt/resources.ts'
 import { eventually } from './eventually.ts'
+import { patience } from './patience.ts'
 import type { World } from './world.ts'
 
 const PATIENCE_MS = 40_000
@@ -100,7 +101,7 @@ export class Project {
       namespace: this.namespace,
       fieldSelector: `spec.instance=${name}`,
     })
-    return items.sort((a, b) => (a.spec.startTime < b.spec.startTime ? -1 : 1))
+    return items.sort((a, b) => ((a.spec.startTime ?? '') < (b.spec.startTime ?? '') ? -1 : 1))
   }
 
   /** Waits until the record of an operation says how it ended. */
@@ -162,7 +163,7 @@ export async function makeProject(world: World): Promise<Project> {
 async function inTime<T>(work: Promise<T>, describe: () => Promise<string>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), PATIENCE_MS)
+    timer = setTimeout(() => resolve('late'), patience(PATIENCE_MS))
   })
   const outcome = await Promise.race([work.then((value) => ({ value })), late])
   clearTimeout(timer)

@@ -6,7 +6,6 @@ import { COMPUTE_NODE } from './compute-node.ts'
 import { FLAVOR, type FlavorSpec } from './flavor.ts'
 import { IMAGE, type Image, type ImageSpec } from './image.ts'
 import { INSTANCE, type Instance, type InstanceSpec } from './instance.ts'
-import { INSTANCE_ACTION, type InstanceAction } from './instance-action.ts'
 
 let kube: EmbeddedKube
 let count = 0
@@ -269,33 +268,6 @@ describe('a compute node', () => {
 
     const { spec } = await kube.client.get(COMPUTE_NODE, { name })
     expect(spec).toEqual({ disabled: false, forcedDown: false, allocationRatios: {}, reserved: {} })
-  })
-})
-
-describe('the record of an action', () => {
-  it('cannot be changed in what was asked', async () => {
-    const name = `web-stop-${++count}`
-    const record: InstanceAction = {
-      apiVersion: 'compute.kilonova.dev/v1alpha1',
-      kind: 'InstanceAction',
-      metadata: { namespace: 'default', name },
-      spec: {
-        action: 'stop',
-        instance: 'web',
-        instanceUid: 'uid',
-        requestId: 'req-1',
-        user: '-',
-        startTime: '2026-11-22T06:20:11.123Z',
-      },
-    }
-    await kube.client.create(INSTANCE_ACTION, record)
-
-    const patched = kube.client.mergePatch(
-      INSTANCE_ACTION,
-      { namespace: 'default', name },
-      { spec: { user: 'eve' } },
-    )
-    expect(await refusal(patched)).toContain('the record of an operation cannot be changed')
   })
 })
 

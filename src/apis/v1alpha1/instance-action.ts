@@ -1,19 +1,25 @@
 // Generated from crds/compute.kilonova.dev_instanceactions.yaml by `npm run generate`. Do not edit.
 import { defineResource, type KubeObject } from '../../kube/resource.ts'
 
-export type InstanceActionSpecAction = 'create' | 'start' | 'stop' | 'delete'
+export type InstanceActionSpecAction = 'create' | 'start' | 'stop' | 'delete' | 'lock' | 'unlock'
 
 export interface InstanceActionSpec {
-  /** What was asked for, under Nova's name. */
+  /** The operation, under Nova's name. lock and unlock are there to be asked for; the others are recorded. */
   readonly action: InstanceActionSpecAction
-  /** The instance's name. */
+  /** The name of the instance, in the same namespace. */
   readonly instance: string
-  readonly instanceUid: string
-  /** The request's id, found in every service's log. */
-  readonly requestId: string
+  /** The uid of the instance. Give it to mean that very instance and no later one of its name; nova-api writes it down otherwise. */
+  readonly instanceUid?: string
+  /** For lock, why. Nova's locked_reason. */
+  readonly reason?: string
+  /** For lock, locks as an administrator; for unlock, also takes off an administrator's lock. Where Kilonova's policies are on, it needs the right to create instanceactions/override. */
+  readonly override?: boolean
+  /** The request's id, found in every service's log. Written when the action is accepted. */
+  readonly requestId?: string
   /** Who asked, or - where the cluster does not tell. */
-  readonly user: string
-  readonly startTime: string
+  readonly user?: string
+  /** When the action was accepted. */
+  readonly startTime?: string
 }
 
 export type InstanceActionStatusResult = 'Success' | 'Error'
@@ -66,7 +72,7 @@ export interface InstanceActionStatus {
   readonly placement?: InstanceActionStatusPlacement
 }
 
-/** The record of one operation on one instance, written by the services. Nova's instance action, what `openstack server event list` shows. It outlives its instance and goes some time after it finished. */
+/** One operation on one instance. Create one to ask for the operation; nova-api accepts it, has it done and writes down how it ended. The operations that are asked for on the Instance itself get theirs from nova-api. Nova's instance action, what `openstack server event list` shows. It outlives its instance and goes some time after it finished. */
 export interface InstanceAction extends KubeObject {
   readonly spec: InstanceActionSpec
   readonly status?: InstanceActionStatus

@@ -74,6 +74,8 @@ export interface InstanceStatusFault {
   readonly created: string
 }
 
+export type InstanceStatusLockedBy = 'owner' | 'admin'
+
 export type InstanceStatusConditionStatus = 'True' | 'False' | 'Unknown'
 
 export interface InstanceStatusCondition {
@@ -115,6 +117,10 @@ export interface InstanceStatus {
   readonly addresses?: readonly InstanceStatusAddress[]
   /** Why the last operation failed. Cleared when the next one succeeds. */
   readonly fault?: InstanceStatusFault
+  /** Set while the instance is locked, by its owner or by an administrator. Nova's locked_by. */
+  readonly lockedBy?: InstanceStatusLockedBy
+  /** Why it was locked, where whoever locked it said so. Nova's locked_reason. */
+  readonly lockedReason?: string
   readonly launchedAt?: string
   readonly terminatedAt?: string
   /** The generation of spec that the last operation began from. */

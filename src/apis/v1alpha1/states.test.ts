@@ -6,6 +6,7 @@ import {
   ACTION_OF_TASK,
   type ActionName,
   apiStatus,
+  isAsked,
   OPERATIONS,
   type Refusal,
   refusalOf,
@@ -38,9 +39,11 @@ const ALLOWED: Readonly<Record<ActionName, (vm: VmState, task: TaskState | undef
   start: (vm, task) => vm === 'stopped' && task === undefined,
   stop: (vm, task) => (vm === 'active' || vm === 'error') && task === undefined,
   delete: () => true,
+  lock: () => true,
+  unlock: () => true,
 }
 
-describe.each(['create', 'start', 'stop', 'delete'] as const)('%s', (action) => {
+describe.each(['create', 'start', 'stop', 'delete', 'lock', 'unlock'] as const)('%s', (action) => {
   it.each(GRID)(
     'from vm_state $vmState, task_state $taskState, is allowed as in Nova',
     ({ vmState, taskState }) => {
@@ -49,9 +52,11 @@ describe.each(['create', 'start', 'stop', 'delete'] as const)('%s', (action) => 
     },
   )
 
-  it('has a task_state that leads back to it', () => {
-    expect(ACTION_OF_TASK[OPERATIONS[action].taskState]).toBe(action)
-    expect(OPERATIONS[action].action).toBe(action)
+  it('is asked for by an action of its own, or has a task_state that leads back to it', () => {
+    const { taskState, ...operation } = OPERATIONS[action]
+    expect(operation.action).toBe(action)
+    expect(isAsked(action)).toBe(taskState === undefined)
+    if (taskState) expect(ACTION_OF_TASK[taskState]).toBe(action)
   })
 })
 

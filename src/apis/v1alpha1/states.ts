@@ -16,16 +16,23 @@ export type PowerState = InstanceStatusPowerState
 export type ApiStatus = InstanceStatusStatus
 /** An operation's name, as os-instance-actions has it. */
 export type ActionName = InstanceActionSpecAction
+/** The operations that are asked for by creating an InstanceAction. */
+export type AskedAction = Extract<ActionName, 'lock' | 'unlock'>
+/** The operations that take their time: under a task_state, by the scheduler or an agent. */
+export type TaskAction = Exclude<ActionName, 'lock' | 'unlock'>
 export type ActionResult = NonNullable<NonNullable<InstanceAction['status']>['result']>
 
-/** When an operation is allowed, and the task_state it is under. */
+/** How an operation is asked for, when it is allowed, and the task_state it is under. */
 export interface Operation {
   readonly action: ActionName
-  /** vm_states it may start from; `any` for delete. */
+  /** What a user changes to ask for it: the Instance itself, or an InstanceAction of its own. */
+  readonly askedBy: 'Instance' | 'InstanceAction'
+  /** vm_states it may start from. */
   readonly vmStates: readonly VmState[] | 'any'
   /** Whether another operation in flight refuses it. Delete goes first. */
   readonly needsIdle: boolean
-  readonly taskState: TaskState
+  /** None for what nova-api does at once, by itself. */
+  readonly taskState: TaskState | undefined
 }
 
 /**
@@ -33,20 +40,59 @@ export interface Operation {
  * nova/compute/api.py. The rules at the root of crds/compute.kilonova.dev_instances.yaml say the same to
  * the user's face.
  */
-export const OPERATIONS: Readonly<Record<ActionName, Operation>> = {
-  create: { action: 'create', vmStates: ['building'], needsIdle: false, taskState: 'scheduling' },
-  start: { action: 'start', vmStates: ['stopped'], needsIdle: true, taskState: 'powering-on' },
-  stop: { action: 'stop', vmStates: ['active', 'error'], needsIdle: true, taskState: 'powering-off' },
-  delete: { action: 'delete', vmStates: 'any', needsIdle: false, taskState: 'deleting' },
+export const OPERATIONS: Readonly<
+  Record<ActionName, Operation> & Record<TaskAction, { readonly taskState: TaskState }>
+> = {
+  create: {
+    action: 'create',
+    askedBy: 'Instance',
+    vmStates: ['building'],
+    needsIdle: false,
+    taskState: 'scheduling',
+  },
+  start: {
+    action: 'start',
+    askedBy: 'Instance',
+    vmStates: ['stopped'],
+    needsIdle: true,
+    taskState: 'powering-on',
+  },
+  stop: {
+    action: 'stop',
+    askedBy: 'Instance',
+    vmStates: ['active', 'error'],
+    needsIdle: true,
+    taskState: 'powering-off',
+  },
+  delete: { action: 'delete', askedBy: 'Instance', vmStates: 'any', needsIdle: false, taskState: 'deleting' },
+  lock: {
+    action: 'lock',
+    askedBy: 'InstanceAction',
+    vmStates: 'any',
+    needsIdle: false,
+    taskState: undefined,
+  },
+  unlock: {
+    action: 'unlock',
+    askedBy: 'InstanceAction',
+    vmStates: 'any',
+    needsIdle: false,
+    taskState: undefined,
+  },
 }
 
 /** The action that a task_state belongs to. */
-export const ACTION_OF_TASK: Readonly<Record<TaskState, ActionName>> = {
+export const ACTION_OF_TASK: Readonly<Record<TaskState, TaskAction>> = {
   scheduling: 'create',
   spawning: 'create',
   'powering-off': 'stop',
   'powering-on': 'start',
   deleting: 'delete',
+}
+
+/** Whether an operation is asked for by an InstanceAction of the user's. */
+export function isAsked(action: ActionName): action is AskedAction {
+  return OPERATIONS[action].askedBy === 'InstanceAction'
 }
 
 const API_STATUS: Readonly<Record<VmState, ApiStatus>> = {

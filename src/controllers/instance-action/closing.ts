@@ -1,12 +1,13 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import type { InstanceAction } from '../../apis/v1alpha1/instance-action.ts'
-import { ACTION_OF_TASK, type ActionName } from '../../apis/v1alpha1/states.ts'
+import { ACTION_OF_TASK, isAsked, type TaskAction } from '../../apis/v1alpha1/states.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
 import type { Logger } from '../../common/log.ts'
 import { Controller, type Result } from '../../kube/controller.ts'
 import type { Informer } from '../../kube/informer.ts'
 import { keyOf, refOf } from '../../kube/resource.ts'
+import { type AcceptedAction, isAccepted } from '../../objects/accepted-action.ts'
 import { NO_PROGRESS } from '../../objects/action-progress.ts'
 import type { ActionEnd, ActionStore } from '../../objects/action-store.ts'
 
@@ -25,7 +26,8 @@ interface ClosingDeps {
 
 /**
  * Ends the records of operations that are over. Usually whoever ends an operation does; but between the
- * instance's write and the record's a service can die, or the API server be away.
+ * instance's write and the record's a service can die, or the API server be away. What users ask for by an action of
+ * their own is ended by ActionRequests.
  */
 export class ActionClosing {
   readonly #deps: ClosingDeps
@@ -65,8 +67,10 @@ export class ActionClosing {
     const action = this.#deps.actions.store.get(key)
     const uid = action?.metadata.uid ?? ''
     if (!action || action.status?.finishTime) return { kind: 'done' }
+    const { action: operation } = action.spec
+    if (!isAccepted(action) || isAsked(operation)) return { kind: 'done' }
     const instance = this.#instanceOf(action)
-    if (!isOver(action, instance)) {
+    if (!isOver(action, operation, instance)) {
       this.#over.delete(uid)
       return { kind: 'after', ms: this.#options.graceMs }
     }
@@ -74,7 +78,7 @@ export class ActionClosing {
       this.#over.add(uid)
       return { kind: 'after', ms: this.#options.graceMs }
     }
-    await this.#close(action, instance)
+    await this.#close(action, operation, instance)
     this.#over.delete(uid)
     return { kind: 'done' }
   }
@@ -86,28 +90,32 @@ export class ActionClosing {
     return found?.metadata.uid === spec.instanceUid ? found : undefined
   }
 
-  async #close({ spec, metadata }: InstanceAction, instance: Instance | undefined): Promise<void> {
+  async #close(
+    { spec, metadata }: AcceptedAction,
+    operation: TaskAction,
+    instance: Instance | undefined,
+  ): Promise<void> {
     const { namespace = '' } = metadata
     const ctx: RequestContext = { requestId: spec.requestId, user: spec.user, project: namespace }
-    const ref = { namespace, name: spec.instance, uid: spec.instanceUid }
-    const end = endOf(spec.action, spec.requestId, instance)
-    await this.#deps.store.end(ctx, ref, spec.action, { ...end, progress: NO_PROGRESS })
+    const ref = { namespace, name: spec.instance, uid: spec.instanceUid ?? '' }
+    const end = endOf(operation, spec.requestId, instance)
+    await this.#deps.store.end(ctx, ref, operation, { ...end, progress: NO_PROGRESS })
     this.#log.with(ctx, ref.uid).info('Ended a record that was left open', {
-      action: spec.action,
+      action: operation,
       result: end.result,
     })
   }
 }
 
 /** Whether the operation is in flight no more. */
-function isOver({ spec }: InstanceAction, instance: Instance | undefined): boolean {
+function isOver({ spec }: AcceptedAction, operation: TaskAction, instance: Instance | undefined): boolean {
   const { taskState, requestId = spec.requestId } = instance?.status ?? {}
-  return !taskState || ACTION_OF_TASK[taskState] !== spec.action || requestId !== spec.requestId
+  return !taskState || ACTION_OF_TASK[taskState] !== operation || requestId !== spec.requestId
 }
 
 /** How an operation that is over must have ended, by what it left. */
 function endOf(
-  action: ActionName,
+  action: TaskAction,
   requestId: string,
   instance: Instance | undefined,
 ): Omit<ActionEnd, 'progress'> {
@@ -117,7 +125,7 @@ function endOf(
   return { result: 'Error', message: 'It was over before its end was recorded: something else came first' }
 }
 
-function hasSucceeded(action: ActionName, instance: Instance | undefined): boolean {
+function hasSucceeded(action: TaskAction, instance: Instance | undefined): boolean {
   switch (action) {
     case 'create':
       return instance?.status.launchedAt !== undefined
