@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { RequestContext } from '../../src/common/context.ts'
 import { SystemClock } from '../../src/common/clock.ts'
 import { RandomIds } from '../../src/common/ids.ts'
-import { stopInstance } from '../../src/compute/rpcapi.ts'
+import { COMPUTE_RPC_VERSION, stopInstance } from '../../src/compute/rpcapi.ts'
 import { instanceGet, instanceUpdateMethod } from '../../src/conductor/rpcapi.ts'
 import { RpcClient } from '../../src/rpc/client.ts'
 import { defineMethod } from '../../src/rpc/method.ts'
@@ -164,7 +164,7 @@ export function describeMessages(makeWorld: MakeWorld): void {
         vmState: 'active',
         fault: {
           reason: 'UnsupportedVersion',
-          message: "Specified RPC version 2.0 of 'stop_instance' is not supported: this server serves 1.0",
+          message: `Specified RPC version 2.0 of 'stop_instance' is not supported: this server serves ${COMPUTE_RPC_VERSION}`,
           host: status.host,
           requestId: REQUEST_ID,
         },
