@@ -53,8 +53,9 @@ function pack(work: string): string {
   return join(work, tarball)
 }
 
+/** What it has to say goes to standard error, but for npm's word of what it packed. */
 function run(program: string, args: readonly string[], cwd: string): void {
-  execFileSync(program, args, { cwd, stdio: ['ignore', 2, 'inherit'] })
+  execFileSync(program, args, { cwd, stdio: ['ignore', program === 'npm' ? 'ignore' : 2, 'inherit'] })
 }
 
 if (import.meta.main) {

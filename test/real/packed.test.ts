@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -157,6 +158,24 @@ describe.skipIf(setupNeeded() !== undefined)('what the image holds', () => {
     await client.mergePatch(INSTANCE, ref, { spec: { powerState: 'Shutdown' } })
 
     await follower.until(ref, ({ status }) => status.vmState === 'stopped' && status.taskState === undefined)
+  })
+
+  it('checks the cluster it is in', async () => {
+    const { command, uid } = imageProgram(app)
+    const [node = '', ...args] = command
+    const { promise, resolve } = Promise.withResolvers<string>()
+    execFile(
+      node,
+      [...args, 'check', '--kubeconfig', readableKubeconfig(), '--messaging', nats.url],
+      { env: {}, ...(uid !== undefined && { uid, gid: uid }) },
+      (_error, stdout, stderr) => resolve(stdout + stderr),
+    )
+
+    const text = await promise
+
+    expect(text).toMatch(/^ok +definitions +ComputeNode, /m)
+    expect(text).toMatch(/^ok +agents +1 up$/m)
+    expect(text).toMatch(/^ok +messaging /m)
   })
 
   it('is not ready while the broker is away, says so, lives, and comes back', async () => {
