@@ -8,8 +8,11 @@ export interface ConnectTrouble {
   readonly reason: string
 }
 
-/** Node's and OpenSSL's names for a certificate that is not accepted. */
-const CERTIFICATE_TROUBLE = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ERR_TLS_/
+/** Node's and OpenSSL's names for a certificate that we do not accept. */
+const CERTIFICATE_TROUBLE =
+  /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH/
+/** What the other end of a TLS connection says before it ends it. */
+const TLS_ALERT = /^ERR_SSL_.*ALERT/
 
 /** What a failed try to connect means. */
 export function connectTroubleOf(error: unknown): ConnectTrouble {
@@ -17,8 +20,13 @@ export function connectTroubleOf(error: unknown): ConnectTrouble {
   if (error instanceof AuthorizationError) {
     return { kind: 'refused', reason: `the broker refused our credentials (${error.message})` }
   }
+  if (codes(error).some((code) => TLS_ALERT.test(code))) {
+    return { kind: 'refused', reason: `the broker refused our certificate (${messageOf(error)})` }
+  }
   if (codes(error).some((code) => CERTIFICATE_TROUBLE.test(code))) {
-    return { kind: 'untrusted', reason: `the broker's certificate is not trusted (${messageOf(error)})` }
+    // Node adds advice of its own, which is not for a service.
+    const [why] = messageOf(error).split('; ')
+    return { kind: 'untrusted', reason: `the broker's certificate is not trusted: ${why}` }
   }
   return { kind: 'unreachable', reason: messageOf(error) }
 }
