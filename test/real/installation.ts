@@ -9,7 +9,7 @@ import { type Manifest, renderChart } from './chart.ts'
 import type { ControlPlane } from './parts/control-plane.ts'
 import { program } from './parts/programs.ts'
 import { kubeconfig } from './parts/users.ts'
-import { POLICY_PROBES, PROBE_NAMESPACE, PROBE_RIGHTS } from './policy-probes.ts'
+import { POLICY_PROBES, PROBE_NAMESPACE, PROBE_RIGHTS, prepareProbes } from './policy-probes.ts'
 import { ask, bearer } from './requests.ts'
 
 const RELEASE = 'kilonova'
@@ -37,7 +37,15 @@ const withUid = z.looseObject({ metadata: z.looseObject({ uid: z.string() }) })
 const tokenRequest = z.looseObject({ status: z.looseObject({ token: z.string() }) })
 
 /** The ServiceAccounts that services run under. */
-export type Account = 'api' | 'scheduler' | 'conductor' | 'compute' | 'nats-auth' | 'nats-keys' | 'catalogue'
+export type Account =
+  | 'api'
+  | 'scheduler'
+  | 'conductor'
+  | 'compute'
+  | 'nats-auth'
+  | 'nats-keys'
+  | 'catalogue'
+  | 'check'
 
 /** The chart's rights in a control plane: definitions, accounts, roles and policies, without the workloads. */
 export class Installation {
@@ -73,6 +81,7 @@ export class Installation {
       ...manifests.filter(({ kind }) => kind !== 'CustomResourceDefinition'),
       ...PROBE_RIGHTS,
     ])
+    await prepareProbes(plane)
     await installation.#untilActive()
     return installation
   }
@@ -103,7 +112,7 @@ export class Installation {
 
   /** Writes a kubeconfig with such a token, and gives its path. */
   async kubeconfig(account: Account, node?: string): Promise<string> {
-    const name = [account, node].filter(Boolean).join('-')
+    const name = [account, node, ++kubeconfigs].filter(Boolean).join('-')
     const path = join(this.#plane.dir, `${name}.kubeconfig`)
     const { url, caFile } = this.#plane
     writeFileSync(path, kubeconfig(name, await this.token(account, node), { url, caFile }), { mode: 0o600 })
@@ -149,6 +158,7 @@ export class Installation {
 
 /** Each token is for a Pod of its own. */
 let pods = 0
+let kubeconfigs = 0
 
 function nameOf({ metadata }: Manifest): string {
   return `crd/${metadata.name}`

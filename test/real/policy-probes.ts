@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type Answer, type Asked, inTheNameOf } from './requests.ts'
+import type { ControlPlane } from './parts/control-plane.ts'
+import { type Answer, ask, type Asked, inTheNameOf } from './requests.ts'
 
 /** Asks, on trial, for what a policy changes or refuses: when it does, the policy is at work. */
 export interface PolicyProbe {
@@ -22,7 +23,12 @@ export const PROBE_RIGHTS: readonly object[] = [
     kind: 'Role',
     metadata: { name: 'prober', namespace: PROBE_NAMESPACE },
     rules: [
-      { apiGroups: ['compute.kilonova.dev'], resources: ['instances', 'instanceactions'], verbs: ['create'] },
+      { apiGroups: ['compute.kilonova.dev'], resources: ['instances'], verbs: ['create', 'delete'] },
+      {
+        apiGroups: ['compute.kilonova.dev'],
+        resources: ['instanceactions', 'instanceactions/lock'],
+        verbs: ['create'],
+      },
     ],
   },
   {
@@ -35,12 +41,19 @@ export const PROBE_RIGHTS: readonly object[] = [
 ]
 
 const GROUP = `/apis/compute.kilonova.dev/v1alpha1/namespaces/${PROBE_NAMESPACE}`
-const instance = (spec: object): object => ({
+const instance = (spec: object, name = 'probe'): object => ({
   apiVersion: 'compute.kilonova.dev/v1alpha1',
   kind: 'Instance',
-  metadata: { name: 'probe' },
+  metadata: { name },
   spec: { flavor: 'm1.tiny', image: 'cirros', ...spec },
 })
+const action = (spec: object): object => ({
+  apiVersion: 'compute.kilonova.dev/v1alpha1',
+  kind: 'InstanceAction',
+  metadata: { name: 'probe' },
+  spec: { instance: 'probe', ...spec },
+})
+const withUser = z.looseObject({ spec: z.looseObject({ user: z.string().optional() }) })
 const metadata = z.looseObject({
   metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).optional() }),
 })
@@ -67,21 +80,25 @@ export const POLICY_PROBES: readonly PolicyProbe[] = [
     asked: {
       method: 'POST',
       path: `${GROUP}/instanceactions?dryRun=All`,
-      body: {
-        apiVersion: 'compute.kilonova.dev/v1alpha1',
-        kind: 'InstanceAction',
-        metadata: { name: 'probe' },
-        spec: {
-          action: 'stop',
-          instance: 'probe',
-          instanceUid: 'probe',
-          requestId: 'req-probe',
-          user: PROBER,
-          startTime: '2026-01-01T00:00:00Z',
-        },
-      },
+      body: action({ action: 'unlock' }),
     },
     isActive: ({ message }) => message.includes('instance-actions'),
+  },
+  {
+    policy: 'locked-instances',
+    who: inTheNameOf(PROBER),
+    asked: { method: 'DELETE', path: `${GROUP}/instances/locked?dryRun=All` },
+    isActive: ({ message }) => message.includes('locked-instances'),
+  },
+  {
+    policy: 'action-requester',
+    who: inTheNameOf(PROBER),
+    asked: {
+      method: 'POST',
+      path: `${GROUP}/instanceactions?dryRun=All`,
+      body: action({ action: 'lock' }),
+    },
+    isActive: ({ status, body }) => status === 201 && withUser.parse(body).spec.user === PROBER,
   },
   {
     policy: 'requester',
@@ -91,3 +108,15 @@ export const POLICY_PROBES: readonly PolicyProbe[] = [
       status === 201 && metadata.parse(body).metadata.annotations?.[REQUESTED_BY] === PROBER,
   },
 ]
+
+/** Makes what the probes need: an instance that is locked. Without one, no delete is refused. */
+export async function prepareProbes(plane: ControlPlane): Promise<void> {
+  await ask(plane, {}, { method: 'POST', path: `${GROUP}/instances`, body: instance({}, 'locked') })
+  const body = { status: { lockedBy: 'owner' } }
+  const { message } = await ask(
+    plane,
+    {},
+    { method: 'PATCH', path: `${GROUP}/instances/locked/status`, body },
+  )
+  if (message !== '') throw new Error(message)
+}

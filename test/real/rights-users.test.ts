@@ -15,12 +15,12 @@ const INSTANCES = `${of('team-a')}/instances`
 const ACTIONS = `${of('team-a')}/instanceactions`
 const REQUESTED_BY = 'compute.kilonova.dev/requested-by'
 
-/** Who has which of the chart's roles in team-a; `picky` may ask for a stop, and that is all. */
+/** Who has which of the chart's roles in team-a; `picky` may ask for a lock, and that is all. */
 const ROLES = {
   viewer: 'kilonova-view',
   editor: 'kilonova-edit',
   boss: 'kilonova-admin',
-  picky: 'asks-to-stop',
+  picky: 'asks-to-lock',
   operator: 'kilonova-operator',
 } as const
 type Name = keyof typeof ROLES
@@ -44,6 +44,12 @@ const record = (action: string, user: string) => ({
     startTime: '2026-01-01T00:00:00Z',
   },
 })
+const action = (name: string, fields: object = {}) => ({
+  apiVersion: 'compute.kilonova.dev/v1alpha1',
+  kind: 'InstanceAction',
+  metadata: { name },
+  spec: { action: name, instance: 'web', ...fields },
+})
 const stamped = z.looseObject({
   metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).default({}) }),
 })
@@ -59,6 +65,9 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
       await put('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
       await put(`${of(namespace)}/instances`, instance('web', { spec: { powerState: 'Running' } }))
     }
+    await put(INSTANCES, instance('locked'))
+    const locked = { method: 'PATCH', path: `${INSTANCES}/locked/status` } as const
+    await ask(plane, {}, { ...locked, body: { status: { lockedBy: 'owner' } } })
     const apiVersion = 'rbac.authorization.k8s.io/v1'
     const rbac = '/apis/rbac.authorization.k8s.io/v1'
     await put(`${rbac}/clusterroles`, {
@@ -68,7 +77,7 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
       rules: [
         {
           apiGroups: ['compute.kilonova.dev'],
-          resources: ['instanceactions', 'instanceactions/stop'],
+          resources: ['instanceactions', 'instanceactions/lock'],
           verbs: ['create'],
         },
       ],
@@ -139,11 +148,29 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
       says: 'User "boss" cannot patch resource "instanceactions/status"',
     },
     {
-      who: 'editor',
+      who: 'operator',
       what: 'write a record',
-      asked: { method: 'POST', path: ACTIONS, body: record('stop', 'editor') },
-      says: 'User "editor" cannot create resource "instanceactions"',
+      asked: { method: 'POST', path: ACTIONS, body: record('lock', 'operator') },
+      says: 'a record is made by nova-api; ask for an action without requestId and startTime',
     },
+    {
+      who: 'editor',
+      what: 'change an action',
+      asked: { method: 'PATCH', path: `${ACTIONS}/any`, body: { spec: { user: 'boss' } } },
+      says: 'User "editor" cannot patch resource "instanceactions"',
+    },
+    {
+      who: 'editor',
+      what: 'override a lock',
+      asked: { method: 'POST', path: ACTIONS, body: action('unlock', { override: true }) },
+      says: 'editor may not override a lock: it needs the right to create instanceactions/override of compute.kilonova.dev in namespace team-a',
+    },
+    ...(['editor', 'boss'] as const).map((who) => ({
+      who,
+      what: 'delete a locked instance',
+      asked: { method: 'DELETE', path: `${INSTANCES}/locked` } as const,
+      says: 'is locked; unlock it first',
+    })),
     {
       who: 'editor',
       what: 'remove a record',
@@ -152,15 +179,9 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
     },
     {
       who: 'picky',
-      what: 'ask for another action than stop',
-      asked: { method: 'POST', path: ACTIONS, body: record('delete', 'picky') },
-      says: 'picky may not ask for the action delete: it needs the right to create instanceactions/delete of compute.kilonova.dev in namespace team-a',
-    },
-    {
-      who: 'picky',
-      what: 'ask for an action in the name of another',
-      asked: { method: 'POST', path: ACTIONS, body: record('stop', 'boss') },
-      says: "spec.user is boss, but an action is asked for in one's own name: picky",
+      what: 'ask for another action than lock',
+      asked: { method: 'POST', path: ACTIONS, body: action('unlock') },
+      says: 'picky may not ask for the action unlock: it needs the right to create instanceactions/unlock of compute.kilonova.dev in namespace team-a',
     },
     ...(['editor', 'boss'] as const).map((who) => ({
       who,
@@ -219,14 +240,25 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
     },
     {
       who: 'picky',
-      what: 'ask for a stop',
-      asked: { method: 'POST', path: ACTIONS, body: record('stop', 'picky') },
+      what: 'ask for a lock',
+      asked: { method: 'POST', path: ACTIONS, body: action('lock') },
       code: 201,
+    },
+    {
+      who: 'operator',
+      what: 'override a lock',
+      asked: { method: 'POST', path: ACTIONS, body: action('unlock', { override: true }) },
+      code: 201,
+    },
+    {
+      who: 'operator',
+      what: 'delete a locked instance',
+      asked: { method: 'DELETE', path: `${INSTANCES}/locked?dryRun=All` },
     },
     {
       who: 'boss',
       what: 'remove a record',
-      asked: { method: 'DELETE', path: `${ACTIONS}/web-stop-by-picky` },
+      asked: { method: 'DELETE', path: `${ACTIONS}/lock` },
     },
   ])('$who may $what', async ({ who, asked, code = 200 }) => {
     expect(await by(who, asked)).toMatchObject({ status: code, message: '' })
@@ -240,6 +272,60 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
       const taken = labels.filter((one) => one[`rbac.authorization.k8s.io/aggregate-to-${role}`] === 'true')
       expect(taken).toHaveLength(1)
     }
+  })
+
+  it('the cluster itself removes a locked instance with its namespace', async () => {
+    const who = {
+      'impersonate-user': 'system:serviceaccount:kube-system:namespace-controller',
+      'impersonate-group': 'system:serviceaccounts:kube-system',
+    }
+    const apiVersion = 'rbac.authorization.k8s.io/v1'
+    await put(`/apis/${apiVersion}/clusterrolebindings`, {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'namespaces' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'kilonova-edit' },
+      subjects: [
+        { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:serviceaccounts:kube-system' },
+      ],
+    })
+    const asked = { method: 'DELETE', path: `${INSTANCES}/locked?dryRun=All` } as const
+
+    await expect.poll(async () => (await ask(plane, who, asked)).message).toBe('')
+  })
+
+  describe('an action', () => {
+    const plural = '/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings'
+    const asked = {
+      method: 'POST',
+      path: `${ACTIONS}?dryRun=All`,
+      body: action('lock', { user: 'boss' }),
+    } as const
+
+    it('bears the name of who asks, whatever he says himself', async () => {
+      expect((await by('editor', asked)).body).toMatchObject({ spec: { user: 'editor' } })
+    })
+
+    it('is accepted by nova-api, and not by somebody else', async () => {
+      const path = `${ACTIONS}/accepted`
+      await put(ACTIONS, { ...action('lock'), metadata: { name: 'accepted' } })
+      const spec = { requestId: 'req-1', user: 'alice', startTime: '2026-01-01T00:00:00Z', instanceUid: 'u' }
+      const accept = { method: 'PATCH', path, body: { spec } } as const
+
+      expect((await ask(plane, {}, accept)).message).toContain(
+        'an action is accepted, and written down, by nova-api alone',
+      )
+      expect(await ask(plane, bearer(await installation.token('api')), accept)).toMatchObject({ message: '' })
+    })
+
+    it('is refused in the name of another where the cluster does not stamp it', async () => {
+      await ask(plane, {}, { method: 'DELETE', path: `${plural}/kilonova-action-requester` })
+
+      await expect
+        .poll(async () => (await by('editor', asked)).message)
+        .toContain("spec.user is boss, but an action is asked for in one's own name: editor")
+      expect((await by('editor', { ...asked, body: action('lock') })).message).toBe('')
+    })
   })
 
   describe('who asked is written on the instance', () => {

@@ -14,6 +14,8 @@ const INSTANCES = `${GROUP}/namespaces/default/instances`
 const ACTIONS = `${GROUP}/namespaces/default/instanceactions`
 const OWN = 'kilonova-system'
 const leases = (namespace: string): string => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+const ADMISSION = '/apis/admissionregistration.k8s.io/v1'
 const REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews'
 const configMaps = `/api/v1/namespaces/${OWN}/configmaps`
 
@@ -142,12 +144,15 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   ['nats-keys', 'delete resource "secrets"', remove(`${secretsOf(OWN)}/kilonova-nats-auth`)],
   ['nats-keys', 'create resource "secrets"', create(secretsOf('default'), secret('kilonova-nats-auth'))],
   ['nats-keys', 'create resource "tokenreviews"', { method: 'POST', path: REVIEWS, body: review }],
+  ['check', 'list resource "instances"', get(`${GROUP}/instances`)],
+  ['check', 'list resource "secrets"', get('/api/v1/secrets')],
+  ['check', 'create resource "flavors"', create(`${GROUP}/flavors`, flavor)],
   ['catalogue', 'list resource "flavors"', get(`${GROUP}/flavors`)],
   ['catalogue', 'delete resource "flavors"', remove(`${GROUP}/flavors/m1.nano`)],
   ['catalogue', 'create resource "instances"', create(INSTANCES, instance)],
 ]
 
-/** What each needs; the world of rights.scenarios proves it for what the services do. */
+/** What each needs; rights-scenarios.test.ts proves it for what the services do. */
 const ALLOWED: readonly (readonly [Account, string, Asked, number])[] = [
   ['api', 'make its lease', create(leases(OWN), lease('kilonova-api')), 201],
   ['api', 'make a record', create(ACTIONS, action), 201],
@@ -160,6 +165,13 @@ const ALLOWED: readonly (readonly [Account, string, Asked, number])[] = [
   ['nats-keys', 'look for its ConfigMap', get(`${configMaps}/kilonova-nats-ca`), 404],
   ['nats-keys', 'make a Secret', create(secretsOf(OWN), secret('kilonova-nats-auth')), 201],
   ['nats-keys', 'make a ConfigMap', create(configMaps, configMap('kilonova-nats-ca')), 201],
+  ['check', 'look at a definition', get(`${CRDS}/instances.compute.kilonova.dev`), 200],
+  ['check', 'look at the policies', get(`${ADMISSION}/validatingadmissionpolicies`), 200],
+  ['check', 'look at the policies that change', get(`${ADMISSION}/mutatingadmissionpolicies`), 200],
+  ['check', 'look at the nodes', get('/api/v1/nodes'), 200],
+  ['check', 'look at the hosts', get(`${GROUP}/computenodes`), 200],
+  ['check', 'look at KubeVirt', get('/apis/kubevirt.io/v1/kubevirts'), 200],
+  ['check', 'look for KubeVirt’s kinds', get('/apis/kubevirt.io/v1/virtualmachines?limit=1'), 200],
   ['catalogue', 'make a flavor', create(`${GROUP}/flavors`, flavor), 201],
 ]
 
