@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
+import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import {
   FlavorNotFound,
   InstanceInvalidState,
+  PolicyNotAuthorized,
   TaskTimedOut,
   UnexpectedTaskStateError,
 } from '../common/errors.ts'
@@ -16,6 +17,8 @@ import { FINALIZER } from './api.ts'
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const BEFORE = 'req-0bef0bef-0000-5000-8000-000000000000'
 const ctx = makeContext({ requestId: REQUEST })
+/** In the middle of an operation. */
+const BUSY = { vmState: 'active', taskState: 'powering-off', host: 'node-1', requestId: BEFORE } as const
 
 let kube: EmbeddedKube
 let world: ApiWorld
@@ -162,6 +165,105 @@ describe('a delete', () => {
     expect((await kube.instance()).metadata.finalizers).toEqual(['example.com/other'])
   })
 })
+
+describe('a lock', () => {
+  it.each<{
+    what: string
+    before: InstanceStatus
+    ask: { readonly override?: boolean; readonly reason?: string }
+    after: InstanceStatus
+  }>([
+    { what: 'is an owner’s', before: {}, ask: {}, after: { lockedBy: 'owner' } },
+    {
+      what: 'has a reason',
+      before: {},
+      ask: { reason: 'a demo' },
+      after: { lockedBy: 'owner', lockedReason: 'a demo' },
+    },
+    { what: 'is an administrator’s', before: {}, ask: { override: true }, after: { lockedBy: 'admin' } },
+    {
+      what: 'of an owner leaves the one that is there, its own too',
+      before: { lockedBy: 'owner', lockedReason: 'first' },
+      ask: { reason: 'second' },
+      after: { lockedBy: 'owner', lockedReason: 'first' },
+    },
+    {
+      what: 'of an owner leaves an administrator’s',
+      before: { lockedBy: 'admin' },
+      ask: { reason: 'mine' },
+      after: { lockedBy: 'admin' },
+    },
+    {
+      what: 'of an administrator takes the place of an owner’s, and keeps its reason',
+      before: { lockedBy: 'owner', lockedReason: 'first' },
+      ask: { override: true },
+      after: { lockedBy: 'admin', lockedReason: 'first' },
+    },
+    {
+      what: 'of an administrator gets another reason',
+      before: { lockedBy: 'admin', lockedReason: 'first' },
+      ask: { override: true, reason: 'second' },
+      after: { lockedBy: 'admin', lockedReason: 'second' },
+    },
+  ])('$what', async ({ before, ask, after }) => {
+    const instance = await kube.putInstance({ status: { ...BUSY, ...before } })
+
+    await world.api.lock(ctx, instance, ask)
+
+    expect(lockOf(await kube.instance())).toEqual(after)
+  })
+
+  it.each(['lock', 'unlock'] as const)(
+    'is no operation in flight: %s leaves that one as it is',
+    async (action) => {
+      const status = { ...BUSY, ...(action === 'unlock' && { lockedBy: 'owner' as const }) }
+      const instance = await kube.putInstance({ status })
+
+      await world.api[action](ctx, instance, {})
+
+      expect((await kube.instance()).status).toMatchObject(BUSY)
+      expect(world.sent).toEqual([])
+    },
+  )
+
+  it('that an administrator put on meanwhile stays', async () => {
+    const stale = await kube.putInstance({ status: { vmState: 'active' } })
+    await kube.setStatus('web', { vmState: 'active', lockedBy: 'admin' })
+    await expect(world.api.lock(ctx, stale, {})).rejects.toThrow(UnexpectedTaskStateError)
+    await expect(world.api.unlock(ctx, { ...stale, status: { lockedBy: 'owner' } }, {})).rejects.toThrow(
+      UnexpectedTaskStateError,
+    )
+    expect(lockOf(await kube.instance())).toEqual({ lockedBy: 'admin' })
+  })
+
+  it.each<{ before: InstanceStatus; ask: { readonly override?: boolean } }>([
+    { before: {}, ask: {} },
+    { before: { lockedBy: 'owner', lockedReason: 'why' }, ask: {} },
+    { before: { lockedBy: 'owner' }, ask: { override: true } },
+    { before: { lockedBy: 'admin', lockedReason: 'why' }, ask: { override: true } },
+  ])('is taken off, if there is one: $before by $ask', async ({ before, ask }) => {
+    const instance = await kube.putInstance({ status: { vmState: 'stopped', ...before } })
+    await world.api.unlock(ctx, instance, ask)
+    expect(lockOf(await kube.instance())).toEqual({})
+  })
+
+  it('of an administrator is not for an owner to take off', async () => {
+    const instance = await kube.putInstance({ status: { vmState: 'active', lockedBy: 'admin' } })
+
+    const unlocked = world.api.unlock(ctx, instance, {})
+
+    await expect(unlocked).rejects.toThrow(PolicyNotAuthorized)
+    await expect(unlocked).rejects.toThrow(
+      "Policy doesn't allow os_compute_api:os-lock-server:unlock:unlock_override to be performed.",
+    )
+    expect(lockOf(await kube.instance())).toEqual({ lockedBy: 'admin' })
+  })
+})
+
+function lockOf({ status }: Instance): Pick<InstanceStatus, 'lockedBy' | 'lockedReason'> {
+  const { lockedBy, lockedReason } = status
+  return { ...(lockedBy && { lockedBy }), ...(lockedReason && { lockedReason }) }
+}
 
 describe('a failure', () => {
   const error = new TaskTimedOut({ task: 'spawning', host: 'node-1', seconds: 1800 })

@@ -35,6 +35,8 @@ export class ApiWorld {
   readonly logs: LogCapture = captureLog()
   readonly cache = new ToldInformer(INSTANCE)
   readonly actions: ActionStore
+  readonly instances: InstanceStore
+  readonly recorder: EventRecorder
   readonly sender: TaskSender
   readonly api: ComputeApi
   /** `method target request-id`, as it came. */
@@ -42,7 +44,6 @@ export class ApiWorld {
   /** In whose name each of these came. */
   readonly sentBy: string[] = []
   readonly #kube: EmbeddedKube
-  readonly #events: EventRecorder
 
   constructor(kube: EmbeddedKube) {
     this.#kube = kube
@@ -51,19 +52,19 @@ export class ApiWorld {
     const rpc = this.rpc.client({ service: 'api' })
     const cache = this.cache.informer
     this.actions = new ActionStore(deps)
-    this.#events = new EventRecorder(deps, { component: 'nova-api' })
+    this.recorder = new EventRecorder(deps, { component: 'nova-api' })
     this.sender = new TaskSender({
       requests: new BuildRequestResolver(deps),
       scheduler: new SchedulerRpcApi({ rpc }),
       compute: new ComputeRpcApi({ rpc }),
     })
-    const instances = new InstanceStore({ ...deps, observe: (one) => cache.observe(one) })
+    this.instances = new InstanceStore({ ...deps, observe: (one) => cache.observe(one) })
     this.api = new ComputeApi({
       ...deps,
       cache,
-      instances,
+      instances: this.instances,
       actions: this.actions,
-      events: this.#events,
+      events: this.recorder,
       sender: this.sender,
     })
   }
@@ -94,7 +95,7 @@ export class ApiWorld {
   }
 
   async events(): Promise<unknown[]> {
-    await this.#events.flush()
+    await this.recorder.flush()
     const { items } = await this.#kube.client.list(EVENT, { namespace: 'default' })
     return items.map(({ type, reason, message }) => [type, reason, message])
   }
@@ -102,7 +103,7 @@ export class ApiWorld {
   /** Ends everything and removes the instances, records and events. */
   async close(): Promise<void> {
     await this.rpc.close()
-    await this.#events.flush()
+    await this.recorder.flush()
     const { client, server } = this.#kube
     server.faults.clear()
     for (const { metadata } of (await client.list(INSTANCE)).items) {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION, type InstanceAction } from '../../apis/v1alpha1/instance-action.ts'
-import type { ActionName } from '../../apis/v1alpha1/states.ts'
+import type { TaskAction } from '../../apis/v1alpha1/states.ts'
 import { ActionStore, actionRecordName } from '../../objects/action-store.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
 import { captureLog } from '../../testing/log-capture.ts'
@@ -27,8 +27,8 @@ beforeEach(() => {
   new ActionClosing({ ...deps, store: new ActionStore({ client, clock }) }, { graceMs: GRACE_MS }).start()
 })
 
-async function begin(action: ActionName): Promise<void> {
-  const record: InstanceAction = {
+function recordOf(action: TaskAction): InstanceAction {
+  return {
     apiVersion: 'compute.kilonova.dev/v1alpha1',
     kind: 'InstanceAction',
     metadata: { namespace: 'default', name: actionRecordName('web', action, REQUEST_ID), uid: 'record' },
@@ -41,8 +41,15 @@ async function begin(action: ActionName): Promise<void> {
       startTime: '2026-01-01T00:00:00Z',
     },
   }
+}
+
+async function put(record: InstanceAction): Promise<void> {
   await client.create(INSTANCE_ACTION, record)
   actions.tell(record)
+}
+
+async function begin(action: TaskAction): Promise<void> {
+  await put(recordOf(action))
 }
 
 function web(status: InstanceStatus, uid = 'uid-1'): void {
@@ -61,7 +68,7 @@ function end(): unknown {
 }
 
 describe('a record that is left open', () => {
-  it.each<{ action: ActionName; status: InstanceStatus; result: string; message?: string }>([
+  it.each<{ action: TaskAction; status: InstanceStatus; result: string; message?: string }>([
     { action: 'create', status: { vmState: 'active', launchedAt: 'then' }, result: 'Success' },
     { action: 'stop', status: { vmState: 'stopped' }, result: 'Success' },
     { action: 'start', status: { vmState: 'active' }, result: 'Success' },
@@ -97,6 +104,28 @@ describe('a record that is left open', () => {
     await clock.advance(GRACE_MS)
 
     expect(end()).toMatchObject({ result: 'Success' })
+  })
+
+  it.each<{ what: string; spec: InstanceAction['spec'] }>([
+    { what: 'nobody has accepted yet', spec: { action: 'lock', instance: 'web' } },
+    {
+      what: 'is done by nova-api itself',
+      spec: {
+        action: 'lock',
+        instance: 'web',
+        instanceUid: 'uid-1',
+        requestId: REQUEST_ID,
+        user: '-',
+        startTime: '2026-01-01T00:00:00Z',
+      },
+    },
+  ])('is left to whoever takes it up, if $what', async ({ spec }) => {
+    web({ vmState: 'active' })
+    await put({ ...recordOf('stop'), spec })
+
+    await clock.advance(GRACE_MS * 20)
+
+    expect(end()).toBeUndefined()
   })
 
   it('stays open while the operation is in flight, however long', async () => {
