@@ -19,7 +19,7 @@ describe.skipIf(setupNeeded() !== undefined)('a service is told to stop in the m
   beforeAll(async () => {
     const env = { KILONOVA_ACK_WAIT: FOR_EVER, KILONOVA_REDRIVE_AFTER: FOR_EVER }
     world = await makeRealWorld({ bootTimeMs: 300, env })
-    bookings = new Bookings(world)
+    bookings = await Bookings.of(world)
     await bookings.start()
   })
   afterAll(async () => {

@@ -3,7 +3,7 @@ import type { InstanceSpec, InstanceStatus } from '../../src/apis/v1alpha1/insta
 import { leave } from './audit.ts'
 import { makeFlavor, makeImage, setComputeNode, untilComputeNode } from './catalogue.ts'
 import { makeProject, type Project } from './instances.ts'
-import type { MakeWorld, World } from './world.ts'
+import { hostsOf, type MakeWorld, type World } from './world.ts'
 
 /** What a user or an operator gets wrong: refused where it is typed in, or said in one sentence. */
 export function describeBadInput(makeWorld: MakeWorld): void {
@@ -17,7 +17,7 @@ export function describeBadInput(makeWorld: MakeWorld): void {
       await makeImage(world, 'needs-memory', { minRamMb: 1024 })
       await makeImage(world, 'needs-disk', { minDiskGb: 5 })
       await makeImage(world, 'other-machine', { properties: { hw_architecture: 'aarch64' } })
-      await makeFlavor(world, 'huge', { vcpus: 64, memoryMb: 1024, diskGb: 1 })
+      await makeFlavor(world, 'huge', { vcpus: 1024, memoryMb: 1024, diskGb: 1 })
     })
     afterAll(async () => {
       await leave(world)
@@ -83,9 +83,10 @@ export function describeBadInput(makeWorld: MakeWorld): void {
     })
 
     it('says of no valid host what each filter took out', async () => {
-      await setComputeNode(world, 'node-1', { disabled: true, disabledReason: 'new disks' })
-      await setComputeNode(world, 'node-2', { forcedDown: true })
-      await untilComputeNode(world, 'node-2', 'down')
+      const [first = '', second = ''] = hostsOf(world)
+      await setComputeNode(world, first, { disabled: true, disabledReason: 'new disks' })
+      await setComputeNode(world, second, { forcedDown: true })
+      await untilComputeNode(world, second, 'down')
 
       await project.create('nowhere', { flavor: 'huge' })
 
@@ -94,7 +95,7 @@ export function describeBadInput(makeWorld: MakeWorld): void {
         code: 500,
         reason: 'NoValidHost',
         message: expect.stringMatching(
-          /^No valid host was found. Of 3 hosts, ComputeFilter took out 2 \(1 disabled: new disks \| 1 down: forced down\); ResourceFilter took out 1 \(1 without room: VCPU 64 asked, \d+ free\)\.$/,
+          /^No valid host was found. Of 3 hosts, ComputeFilter took out 2 \(1 disabled: new disks \| 1 down: forced down\); ResourceFilter took out 1 \(1 without room: VCPU 1024 asked, \d+ free\)\.$/,
         ),
       })
       const create = await project.actionEnd('nowhere', 'create')
@@ -105,9 +106,9 @@ export function describeBadInput(makeWorld: MakeWorld): void {
       })
       expect((await project.event('nowhere', 'NoValidHost')).type).toBe('Warning')
 
-      await setComputeNode(world, 'node-1', { disabled: false, disabledReason: null })
-      await setComputeNode(world, 'node-2', { forcedDown: false })
-      await untilComputeNode(world, 'node-2', 'up')
+      await setComputeNode(world, first, { disabled: false, disabledReason: null })
+      await setComputeNode(world, second, { forcedDown: false })
+      await untilComputeNode(world, second, 'up')
     })
 
     it.each([
@@ -129,7 +130,7 @@ export function describeBadInput(makeWorld: MakeWorld): void {
       {
         name: 'too-big',
         spec: { flavor: 'huge' },
-        why: /ResourceFilter took out 3 \(\d without room: VCPU 64 asked/,
+        why: /ResourceFilter took out 3 \(\d without room: VCPU 1024 asked/,
       },
     ])('finds no valid host: $name', async ({ name, spec, why }) => {
       await project.create(name, spec)

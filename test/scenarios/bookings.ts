@@ -1,3 +1,4 @@
+import { COMPUTE_NODE } from '../../src/apis/v1alpha1/compute-node.ts'
 import { INSTANCE, type Instance } from '../../src/apis/v1alpha1/instance.ts'
 import { SystemClock } from '../../src/common/clock.ts'
 import { loggerTo } from '../../src/common/log.ts'
@@ -5,16 +6,26 @@ import { Informer } from '../../src/kube/informer.ts'
 import { VIRTUAL_MACHINE } from '../../src/virt/kubevirt/resources.ts'
 import { INSTANCE_UID_LABEL } from '../../src/virt/kubevirt/ownership.ts'
 import { eventually } from './eventually.ts'
-import type { World } from './world.ts'
+import type { Guests, World } from './world.ts'
 
-/** (32 GiB − 512 MiB reserved) × 1.0, and 8 CPUs × 4.0: what a simulated host may be booked with. */
-const CAPACITY = { vcpus: 32, memoryMb: 32 * 1024 - 512, diskGb: 500 }
+interface Capacity {
+  readonly vcpus: number
+  readonly memoryMb: number
+  readonly diskGb: number
+}
+
+const CPU_RATIO = 4
+const RESERVED_MEMORY_MB = 512
+
+/** What a simulated host of 8 CPUs and 32 GiB may be booked with. */
+const SIMULATED: Capacity = { vcpus: 8 * CPU_RATIO, memoryMb: 32 * 1024 - RESERVED_MEMORY_MB, diskGb: 500 }
 
 /**
  * Watches a world for the two things that must never be, not even for a moment: a host booked with more than
  * it may be, and a second VM for an instance that had one on a host that did not fail it.
  */
 export class Bookings {
+  readonly #capacity: Capacity
   readonly #instances: Informer<Instance>
   readonly #vms: Informer<NonNullable<(typeof VIRTUAL_MACHINE)['object']>>
   readonly #vmsOf = new Map<string, Set<string>>()
@@ -23,7 +34,12 @@ export class Bookings {
   /** The most that was booked on a host at any time, in MiB of memory. */
   readonly highest = new Map<string, number>()
 
-  constructor(world: World) {
+  static async of(world: World, guests: Guests = 'simulated'): Promise<Bookings> {
+    return new Bookings(world, guests === 'simulated' ? SIMULATED : await capacityOfHosts(world))
+  }
+
+  private constructor(world: World, capacity: Capacity) {
+    this.#capacity = capacity
     const log = loggerTo(() => undefined, { format: 'text', level: 'error' })
     const deps = { client: world.client, clock: new SystemClock(), log }
     this.#instances = new Informer(deps, { type: INSTANCE })
@@ -74,8 +90,20 @@ export class Bookings {
     for (const [host, sum] of sums) {
       this.highest.set(host, Math.max(this.highest.get(host) ?? 0, sum.memoryMb))
       for (const kind of ['vcpus', 'memoryMb', 'diskGb'] as const) {
-        if (sum[kind] > CAPACITY[kind]) this.wrongs.push(`${host} is booked with ${sum[kind]} ${kind}`)
+        if (sum[kind] > this.#capacity[kind]) this.wrongs.push(`${host} is booked with ${sum[kind]} ${kind}`)
       }
     }
+  }
+}
+
+/** The hosts of a real world are alike too: they share one machine. */
+async function capacityOfHosts(world: World): Promise<Capacity> {
+  const { items } = await world.client.list(COMPUTE_NODE)
+  const of = (kind: keyof Capacity): number =>
+    Math.max(...items.map(({ status }) => status?.inventory?.[kind] ?? 0))
+  return {
+    vcpus: of('vcpus') * CPU_RATIO,
+    memoryMb: of('memoryMb') - RESERVED_MEMORY_MB,
+    diskGb: of('diskGb'),
   }
 }

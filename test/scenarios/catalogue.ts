@@ -3,6 +3,7 @@ import { FLAVOR, type FlavorSpec } from '../../src/apis/v1alpha1/flavor.ts'
 import { IMAGE, type ImageSpec } from '../../src/apis/v1alpha1/image.ts'
 import { GUEST_ANNOTATION, type GuestWord, NODE_GUESTS_ANNOTATION } from '../../src/dev/kubevirt/behaviour.ts'
 import { apiVersionOf } from '../../src/kube/resource.ts'
+import { createIfMissing } from '../../src/objects/catalogue.ts'
 import { NODE } from '../../src/dev/nodes.ts'
 import { VIRTUAL_MACHINE_INSTANCE } from '../../src/virt/kubevirt/resources.ts'
 import { eventually } from './eventually.ts'
@@ -11,7 +12,7 @@ import type { World } from './world.ts'
 /** What an operator does: flavors, images and hosts. */
 
 export async function makeFlavor(world: World, name: string, spec: FlavorSpec): Promise<void> {
-  await world.client.create(FLAVOR, {
+  await createIfMissing(world.client, FLAVOR, {
     apiVersion: apiVersionOf(FLAVOR),
     kind: FLAVOR.kind,
     metadata: { name },
@@ -20,7 +21,7 @@ export async function makeFlavor(world: World, name: string, spec: FlavorSpec): 
 }
 
 export async function makeImage(world: World, name: string, spec: Partial<ImageSpec>): Promise<void> {
-  await world.client.create(IMAGE, {
+  await createIfMissing(world.client, IMAGE, {
     apiVersion: apiVersionOf(IMAGE),
     kind: IMAGE.kind,
     metadata: { name },

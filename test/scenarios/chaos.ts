@@ -17,7 +17,7 @@ export function describeChaos(makeWorld: MakeWorld): void {
     beforeAll(async () => {
       world = await makeWorld(BREAKABLE)
       project = await makeProject(world)
-      bookings = new Bookings(world)
+      bookings = await Bookings.of(world)
       await bookings.start()
     })
     afterAll(async () => {

@@ -3,12 +3,13 @@ import { leave } from './audit.ts'
 import { Bookings } from './bookings.ts'
 import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
-import { BREAKABLE, type MakeWorld, type Peer, type World } from './world.ts'
-
-const HOSTS = ['node-1', 'node-2', 'node-3']
+import { BREAKABLE, type Guests, hostsOf, type MakeWorld, type Peer, type World } from './world.ts'
 
 /** The broker and the API server go away and come back. */
-export function describeDeadPeers(makeWorld: MakeWorld): void {
+export function describeDeadPeers(makeWorld: MakeWorld, guests: Guests = 'simulated'): void {
+  const ifSimulated = it.runIf(guests === 'simulated')
+  const few = guests === 'simulated' ? 3 : 1
+
   describe('what we stand on goes away', () => {
     let world: World
     let project: Project
@@ -16,14 +17,14 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
 
     beforeAll(async () => {
       world = await makeWorld(BREAKABLE)
-      bookings = new Bookings(world)
+      bookings = await Bookings.of(world, guests)
       await bookings.start()
     })
     beforeEach(async () => {
       project = await makeProject(world)
     })
     afterEach(async () => {
-      await Promise.all([world.broker.comeBack(), world.apiServer.comeBack()])
+      await Promise.all(peers.map(({ peer }) => peer().comeBack()))
       expect(bookings.wrongs).toEqual([])
     })
     afterAll(async () => {
@@ -34,13 +35,13 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
     const peers: readonly { what: string; peer: () => Peer; says: RegExp }[] = [
       { what: 'the broker', peer: () => world.broker, says: /message broker/ },
       { what: 'the API server', peer: () => world.apiServer, says: /lease|watch|list|KubeVirt/i },
-    ]
+    ].slice(0, guests === 'simulated' ? 2 : 1)
 
     it.each(peers)('$what in the middle of launches, stops and deletes: all are done', async ({ peer }) => {
-      const stopping = await create(3)
-      const deleting = await create(3)
+      const stopping = await create(few)
+      const deleting = await create(few)
       for (const name of [...stopping, ...deleting]) await project.untilState(name, 'active')
-      const launching = await create(4)
+      const launching = await create(few + 1)
       await project.until(launching[0] ?? '', ({ status }) => status.taskState === 'spawning')
       await Promise.all([
         ...stopping.map((name) => project.patch(name, { powerState: 'Shutdown' })),
@@ -48,7 +49,7 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
       ])
 
       await peer().goAway()
-      const later = peer() === world.broker ? await create(3) : []
+      const later = peer() === world.broker ? await create(few) : []
       await peer().comeBack()
 
       for (const name of [...launching, ...later]) {
@@ -64,7 +65,7 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
       expect(await project.virtualMachines()).toHaveLength([...launching, ...later, ...stopping].length)
     })
 
-    it.each(peers)(
+    ifSimulated.each(peers)(
       '$what not there at the start: every service waits, and says so once',
       async ({ peer, says }) => {
         await Promise.all(world.services.names.map((name) => world.services.stop(name)))
@@ -95,8 +96,8 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
       },
     )
 
-    it('the broker’s store is lost: what was on its way is sent again', async () => {
-      await Promise.all(HOSTS.map((host) => world.services.stop(`nova-compute-${host}`)))
+    ifSimulated('the broker’s store is lost: what was on its way is sent again', async () => {
+      await Promise.all(hostsOf(world).map((host) => world.services.stop(`nova-compute-${host}`)))
       const bound = await create(3)
       for (const name of bound) await project.until(name, ({ status }) => status.host !== undefined)
       await world.services.stop('nova-scheduler')
@@ -105,7 +106,7 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
 
       await world.broker.wipe()
       await world.services.start('nova-scheduler')
-      await Promise.all(HOSTS.map((host) => world.services.start(`nova-compute-${host}`)))
+      await Promise.all(hostsOf(world).map((host) => world.services.start(`nova-compute-${host}`)))
 
       for (const name of [...bound, ...unbound]) {
         const { metadata } = await project.untilState(name, 'active')
@@ -114,7 +115,7 @@ export function describeDeadPeers(makeWorld: MakeWorld): void {
     })
 
     it('the broker’s store is lost while every service runs: they go on', async () => {
-      const names = await create(3)
+      const names = await create(few)
 
       await world.broker.wipe()
 

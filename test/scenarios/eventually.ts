@@ -1,3 +1,5 @@
+import { patience } from './patience.ts'
+
 const POLL_MS = 20
 const PATIENCE_MS = 30_000
 
@@ -9,7 +11,7 @@ export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> {
-  const endMs = Date.now() + PATIENCE_MS
+  const endMs = Date.now() + patience(PATIENCE_MS)
   let last: unknown
   for (;;) {
     try {

@@ -6,12 +6,12 @@ import { leave } from './audit.ts'
 import { setGuests } from './catalogue.ts'
 import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
-import type { MakeWorld, World } from './world.ts'
-
-const HOSTS = ['node-1', 'node-2', 'node-3']
+import { type Guests, hostsOf, type MakeWorld, type World } from './world.ts'
 
 /** Hosts that cannot build, and names that are taken. */
-export function describeFailedBuilds(makeWorld: MakeWorld): void {
+export function describeFailedBuilds(makeWorld: MakeWorld, guests: Guests = 'simulated'): void {
+  const ifSimulated = it.runIf(guests === 'simulated')
+
   describe('a build that fails', () => {
     let world: World
     let project: Project
@@ -20,13 +20,13 @@ export function describeFailedBuilds(makeWorld: MakeWorld): void {
       world = await makeWorld()
     })
     afterEach(async () => {
-      await Promise.all(HOSTS.map((host) => setGuests(world, host, null)))
+      await Promise.all(hostsOf(world).map((host) => setGuests(world, host, null)))
     })
     afterAll(async () => {
       await leave(world)
     })
 
-    it('goes to the next host, leaves nothing on the first, and tells of both', async () => {
+    ifSimulated('goes to the next host, leaves nothing on the first, and tells of both', async () => {
       project = await makeProject(world)
       // All hosts are empty and alike, so the first by name is the first that is tried.
       await setGuests(world, 'node-1', 'crashes-at-boot')
@@ -57,9 +57,9 @@ export function describeFailedBuilds(makeWorld: MakeWorld): void {
       await removed('moved')
     })
 
-    it('ends in error after three hosts', async () => {
+    ifSimulated('ends in error after three hosts', async () => {
       project = await makeProject(world)
-      await Promise.all(HOSTS.map((host) => setGuests(world, host, 'crashes-at-boot')))
+      await Promise.all(hostsOf(world).map((host) => setGuests(world, host, 'crashes-at-boot')))
 
       const { metadata } = await project.create('hopeless')
 
@@ -82,9 +82,9 @@ export function describeFailedBuilds(makeWorld: MakeWorld): void {
       await removed('hopeless')
     })
 
-    it('gives the claim back on every host that failed', async () => {
+    ifSimulated('gives the claim back on every host that failed', async () => {
       project = await makeProject(world)
-      await Promise.all(HOSTS.map((host) => setGuests(world, host, 'crashes-at-boot')))
+      await Promise.all(hostsOf(world).map((host) => setGuests(world, host, 'crashes-at-boot')))
       await project.create('claimed')
       await project.untilFault('claimed')
 

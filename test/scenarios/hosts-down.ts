@@ -4,9 +4,7 @@ import { leave } from './audit.ts'
 import { untilComputeNode } from './catalogue.ts'
 import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
-import { BREAKABLE, type MakeWorld, type World } from './world.ts'
-
-const HOSTS = ['node-1', 'node-2', 'node-3']
+import { BREAKABLE, hostsOf, type MakeWorld, type World } from './world.ts'
 
 /** A host whose agent does not answer. */
 export function describeHostsDown(makeWorld: MakeWorld): void {
@@ -61,16 +59,17 @@ export function describeHostsDown(makeWorld: MakeWorld): void {
     })
 
     it('no launch finds a host when all are, and one does when they are back', async () => {
-      await Promise.all(HOSTS.map((host) => world.services.kill(`nova-compute-${host}`)))
-      for (const host of HOSTS) await untilComputeNode(world, host, 'down')
+      const hosts = hostsOf(world)
+      await Promise.all(hosts.map((host) => world.services.kill(`nova-compute-${host}`)))
+      for (const host of hosts) await untilComputeNode(world, host, 'down')
 
       await project.create('nowhere')
 
       expect((await project.untilFault('nowhere')).message).toBe(
         'No valid host was found. Of 3 hosts, ComputeFilter took out 3 (3 down: the agent does not report).',
       )
-      await Promise.all(HOSTS.map((host) => world.services.start(`nova-compute-${host}`)))
-      for (const host of HOSTS) await untilComputeNode(world, host, 'up')
+      await Promise.all(hosts.map((host) => world.services.start(`nova-compute-${host}`)))
+      for (const host of hosts) await untilComputeNode(world, host, 'up')
       await project.launch('back')
     })
 

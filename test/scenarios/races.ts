@@ -5,12 +5,12 @@ import { Bookings } from './bookings.ts'
 import { setGuests } from './catalogue.ts'
 import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
-import type { MakeWorld, World } from './world.ts'
-
-const HOSTS = ['node-1', 'node-2', 'node-3']
+import { type Guests, hostsOf, type MakeWorld, type World } from './world.ts'
 
 /** Two things at once. */
-export function describeRaces(makeWorld: MakeWorld): void {
+export function describeRaces(makeWorld: MakeWorld, guests: Guests = 'simulated'): void {
+  const ifSimulated = it.runIf(guests === 'simulated')
+
   describe('at the same time', () => {
     let world: World
     let project: Project
@@ -18,7 +18,7 @@ export function describeRaces(makeWorld: MakeWorld): void {
 
     beforeAll(async () => {
       world = await makeWorld()
-      bookings = new Bookings(world)
+      bookings = await Bookings.of(world, guests)
       await bookings.start()
     })
     beforeEach(async () => {
@@ -49,14 +49,14 @@ export function describeRaces(makeWorld: MakeWorld): void {
       expect(bookings.vmsOf(metadata.uid)).toBe(0)
     })
 
-    it('a delete between the choice of a host and the build: gone, and never built', async () => {
-      await Promise.all(HOSTS.map((host) => world.services.stop(`nova-compute-${host}`)))
+    ifSimulated('a delete between the choice of a host and the build: gone, and never built', async () => {
+      await Promise.all(hostsOf(world).map((host) => world.services.stop(`nova-compute-${host}`)))
       const { metadata } = await project.create('bound')
       await project.until('bound', (one) => one.status.host !== undefined)
 
       await project.delete('bound')
       await project.until('bound', (one) => one.status.taskState === 'deleting')
-      await Promise.all(HOSTS.map((host) => world.services.start(`nova-compute-${host}`)))
+      await Promise.all(hostsOf(world).map((host) => world.services.start(`nova-compute-${host}`)))
 
       await project.untilGone('bound')
       await settled()
@@ -64,7 +64,7 @@ export function describeRaces(makeWorld: MakeWorld): void {
     })
 
     it('a delete while the guest boots: the build is given up, and nothing is left', async () => {
-      await Promise.all(HOSTS.map((host) => setGuests(world, host, 'never-boots')))
+      await Promise.all(hostsOf(world).map((host) => setGuests(world, host, 'never-boots')))
       await project.create('booting')
       await eventually('it has a VM', () => project.virtualMachine('booting'))
 
@@ -73,7 +73,7 @@ export function describeRaces(makeWorld: MakeWorld): void {
 
       expect(await project.virtualMachines()).toEqual([])
       expect((await project.actionEnd('booting', 'delete')).status?.result).toBe('Success')
-      await Promise.all(HOSTS.map((host) => setGuests(world, host, null)))
+      await Promise.all(hostsOf(world).map((host) => setGuests(world, host, null)))
     })
 
     it('a stop just after a create: refused in Nova’s words, or done', async () => {
@@ -165,33 +165,36 @@ export function describeRaces(makeWorld: MakeWorld): void {
       expect(vms.map((vm) => vm.metadata.ownerReferences?.[0]?.uid)).toEqual([metadata.uid])
     })
 
-    it('thirty launches: spread over the hosts, one VM each', async () => {
+    ifSimulated('thirty launches: spread over the hosts, one VM each', async () => {
       const names = Array.from({ length: 30 }, (_, index) => `many-${index}`)
       const made = await Promise.all(names.map((name) => project.create(name)))
       const instances = await Promise.all(names.map((name) => project.untilState(name, 'active')))
 
       const hosts = instances.map(({ status }) => status.host)
-      expect(HOSTS.map((host) => hosts.filter((one) => one === host).length)).toEqual([10, 10, 10])
+      expect(hostsOf(world).map((host) => hosts.filter((one) => one === host).length)).toEqual([10, 10, 10])
       for (const { metadata } of made) expect(await bookings.vmsSeen(metadata.uid)).toBe(1)
     })
 
-    it('more launches than fit: as many as fit are active, the others have no valid host', async () => {
-      const names = Array.from({ length: 14 }, (_, index) => `large-${index}`)
-      await Promise.all(names.map((name) => project.create(name, { flavor: 'm1.large' })))
-      const ended = await Promise.all(
-        names.map((name) =>
-          project.until(
-            name,
-            ({ status }) => status.taskState === undefined && status.vmState !== 'building',
+    ifSimulated(
+      'more launches than fit: as many as fit are active, the others have no valid host',
+      async () => {
+        const names = Array.from({ length: 14 }, (_, index) => `large-${index}`)
+        await Promise.all(names.map((name) => project.create(name, { flavor: 'm1.large' })))
+        const ended = await Promise.all(
+          names.map((name) =>
+            project.until(
+              name,
+              ({ status }) => status.taskState === undefined && status.vmState !== 'building',
+            ),
           ),
-        ),
-      )
+        )
 
-      const reasons = ended.map(({ status }) => status.fault?.reason ?? status.vmState)
-      expect(reasons.filter((one) => one === 'active')).toHaveLength(9)
-      expect(reasons.filter((one) => one === 'NoValidHost')).toHaveLength(5)
-      expect([...bookings.highest.values()]).toEqual([3 * 8192, 3 * 8192, 3 * 8192])
-    })
+        const reasons = ended.map(({ status }) => status.fault?.reason ?? status.vmState)
+        expect(reasons.filter((one) => one === 'active')).toHaveLength(9)
+        expect(reasons.filter((one) => one === 'NoValidHost')).toHaveLength(5)
+        expect([...bookings.highest.values()]).toEqual([3 * 8192, 3 * 8192, 3 * 8192])
+      },
+    )
 
     /** Every message was dealt with, also those that came too late. */
     async function settled(): Promise<void> {

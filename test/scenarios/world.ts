@@ -62,6 +62,18 @@ export interface WorldOptions {
   readonly bootTimeMs?: number
 }
 
+/**
+ * `simulated` guests do as a scenario says (never boot, crash, pay no heed) and cost nothing; `real` ones are few and slow, and
+ * the services around them keep the times and the number they were installed with. Scenarios leave out what needs the former.
+ */
+export type Guests = 'simulated' | 'real'
+
+/** The hosts of a world, by name. */
+export function hostsOf({ services }: World): readonly string[] {
+  const agent = 'nova-compute-'
+  return services.names.filter((name) => name.startsWith(agent)).map((name) => name.slice(agent.length))
+}
+
 export type MakeWorld = (options?: WorldOptions) => Promise<World>
 
 /** Every world's: times that are long enough to be seldom needed and short enough to be waited for. */
