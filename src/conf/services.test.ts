@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { API_OPTIONS } from './api.ts'
-import { inClusterAddress, logOptions, SERVICE_OPTIONS } from './common.ts'
+import { inClusterAddress, logOptions, messagingFiles, SERVICE_OPTIONS } from './common.ts'
 import { COMPUTE_OPTIONS } from './compute.ts'
 import { CONDUCTOR_OPTIONS } from './conductor.ts'
 import { DEV_OPTIONS } from './dev.ts'
@@ -121,4 +121,23 @@ it.each([
   { env: {}, want: undefined },
 ])('in $env the API server is at $want', ({ env, want }) => {
   expect(inClusterAddress(env)).toEqual(want)
+})
+
+it.each(['--messaging-cert-file', '--messaging-key-file'])('%s alone is refused', (option) => {
+  const conf = readOptions(SERVICE_OPTIONS, [option, 'a.pem'], {})
+  expect(() => messagingFiles(conf)).toThrow(UsageError)
+})
+
+it('the files for the broker are those of the options', () => {
+  const argv = ['token', 'ca', 'creds', 'cert', 'key'].flatMap((one) => [
+    `--messaging-${one}-file`,
+    `/x/${one}`,
+  ])
+  expect(messagingFiles(readOptions(SERVICE_OPTIONS, argv, {}))).toEqual({
+    tokenFile: '/x/token',
+    caFile: '/x/ca',
+    credsFile: '/x/creds',
+    certFile: '/x/cert',
+    keyFile: '/x/key',
+  })
 })

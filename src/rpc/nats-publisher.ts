@@ -91,7 +91,7 @@ export class NatsPublisher {
         // An invalid argument is a message larger than this broker takes: it will not shrink.
         const final = error instanceof InvalidArgumentError || this.#clock.now() + delayMs >= deadline
         if (final || this.#link.closed.aborted) {
-          throw new MessageDeliveryFailure({ ...about, reason: messageOf(error) }, { cause: error })
+          throw new MessageDeliveryFailure({ ...about, reason: this.#reasonOf(error) }, { cause: error })
         }
         this.#log.debug('Publishing again', { subject, reason: messageOf(error) })
         if (this.#stores.makes && isNoStream(error)) await this.#makeStream(session, parcel.store)
@@ -125,6 +125,11 @@ export class NatsPublisher {
       await store()
     })
     return this.#clock.now() - start
+  }
+
+  #reasonOf(error: unknown): string {
+    if (!isNoStream(error)) return messageOf(error)
+    return this.#stores.makes ? 'no stream takes it' : 'no stream takes it: the control plane makes them'
   }
 
   async #makeStream(session: NatsSession, store: StoreName): Promise<void> {
