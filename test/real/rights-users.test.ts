@@ -274,24 +274,35 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
     }
   })
 
-  it('the cluster itself removes a locked instance with its namespace', async () => {
-    const who = {
-      'impersonate-user': 'system:serviceaccount:kube-system:namespace-controller',
-      'impersonate-group': 'system:serviceaccounts:kube-system',
-    }
+  it('a namespace that is deleted takes a locked instance along, which Kubernetes itself cannot delete otherwise', async () => {
     const apiVersion = 'rbac.authorization.k8s.io/v1'
     await put(`/apis/${apiVersion}/clusterrolebindings`, {
       apiVersion,
       kind: 'ClusterRoleBinding',
-      metadata: { name: 'namespaces' },
+      metadata: { name: 'deleting' },
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'kilonova-edit' },
-      subjects: [
-        { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:serviceaccounts:kube-system' },
-      ],
+      subjects: ['generic-garbage-collector', 'namespace-controller'].map((name) => ({
+        kind: 'ServiceAccount',
+        name,
+        namespace: 'kube-system',
+      })),
     })
-    const asked = { method: 'DELETE', path: `${INSTANCES}/locked?dryRun=All` } as const
+    const namespace = '/api/v1/namespaces/team-c'
+    await put('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team-c' } })
+    await put(`${of('team-c')}/instances`, instance('locked'))
+    const path = `${of('team-c')}/instances/locked`
+    await ask(plane, {}, { method: 'PATCH', path: `${path}/status`, body: { status: { lockedBy: 'admin' } } })
+    const deleteBy = async (name: string): Promise<string> => {
+      const who = inTheNameOf(`system:serviceaccount:kube-system:${name}`)
+      return (await ask(plane, who, { method: 'DELETE', path: `${path}?dryRun=All` })).message
+    }
 
-    await expect.poll(async () => (await ask(plane, who, asked)).message).toBe('')
+    await expect
+      .poll(async () => deleteBy('generic-garbage-collector'))
+      .toContain('is locked; unlock it first')
+    await ask(plane, {}, { method: 'DELETE', path: namespace })
+
+    await expect.poll(async () => deleteBy('namespace-controller')).toBe('')
   })
 
   describe('an action', () => {
