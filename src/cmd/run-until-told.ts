@@ -10,6 +10,7 @@ import { untilAborted, untilSignalled } from './signals.ts'
  * which must be longer. Handlers get DRAIN_TIMEOUT_MS of it; the rest is for giving a lease back.
  */
 const STOP_TIMEOUT_MS = 25_000
+const LEAVE_TIMEOUT_MS = 2_000
 
 /** Runs a service, with its health to be asked for, until SIGTERM or SIGINT, and lets it drain. */
 export async function runUntilTold(
@@ -48,4 +49,6 @@ export async function runUntilTold(
   }
   timer.cancel()
   health?.stop()
+  // What still runs must not keep the process, once the caller has closed what it has opened.
+  if (late.signal.aborted) clock.after(LEAVE_TIMEOUT_MS, () => process.exit())
 }
