@@ -18,6 +18,9 @@ import { natsServersOf } from '../rpc/open-transport.ts'
 import { runUntilTold } from './run-until-told.ts'
 import type { Service } from './service.ts'
 
+/** A review that takes so long is begun anew; who asked for it was refused long before. */
+const REVIEW_LOST_MS = 10_000
+
 /** Runs the answerer of NATS's auth callout until the process is told to stop. */
 export async function runNatsAuth(
   argv: readonly string[],
@@ -29,7 +32,11 @@ export async function runNatsAuth(
   const log = sink.logger
   const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
   const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
-  const client = HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: 'kilonova/nova-nats-auth' })
+  const client = HttpKubeClient.fromKubeConfig(kubeConfig, {
+    clock,
+    userAgent: 'kilonova/nova-nats-auth',
+    requestTimeoutMs: REVIEW_LOST_MS,
+  })
   const server = buildServer({ client, clock, log }, conf)
   await runUntilTold({ service: serviceOf(server, log), transport: server, clock, log }, conf)
   await client.close()

@@ -4,6 +4,8 @@ import { decodeJwt, encodeJwt, JwtError } from './jwt.ts'
 import { isPublicKey, signerOf } from './nkey.ts'
 
 const seedOf = (pair: { getSeed(): Uint8Array }): string => new TextDecoder().decode(pair.getSeed())
+/** With one letter changed. */
+const misspelt = (key: string): string => key.slice(0, 20) + (key[20] === 'A' ? 'B' : 'A') + key.slice(21)
 const account = createAccount()
 const signer = signerOf(seedOf(account))
 const CLAIMS = { sub: 'someone', aud: 'somewhere', nats: { type: 'user', more: [1, 2] } }
@@ -17,7 +19,7 @@ describe('a signer', () => {
     expect(fromPublic(signer.publicKey).verify(new TextEncoder().encode(data), signer.sign(data))).toBe(true)
   })
 
-  it.each(['', 'not a seed', account.getPublicKey(), `${seedOf(account).slice(0, -1)}A`])(
+  it.each(['', 'not a seed', account.getPublicKey(), misspelt(seedOf(account))])(
     'is not made of %j',
     (seed) => {
       expect(() => signerOf(seed)).toThrow()
@@ -38,9 +40,7 @@ describe('a public key', () => {
   })
 
   it('has a checksum', () => {
-    const key = account.getPublicKey()
-    const other = key[20] === 'A' ? 'B' : 'A'
-    expect(isPublicKey('account', key.slice(0, 20) + other + key.slice(21))).toBe(false)
+    expect(isPublicKey('account', misspelt(account.getPublicKey()))).toBe(false)
   })
 })
 

@@ -17,8 +17,9 @@ export interface TokenReviewerOptions {
 /** The API server cannot be asked about a token now; the client may try again. */
 export class TokenReviewUnavailable extends Error {}
 
-const TIMEOUT_MS = 2000
-const REMEMBER_MS = 10_000
+const TIMEOUT_MS = 3000
+const REMEMBER_MS = 60_000
+const SAY_SLOW_EVERY_MS = 60_000
 
 interface Remembered {
   readonly status: TokenReviewStatus
@@ -28,10 +29,11 @@ interface Remembered {
 /**
  * Asks the API server who shows a token.
  *
- * After the broker was away all agents come at once, and those whose review was too slow come again in a
- * second. So a review under way is shared by all who show the token, it goes on when the first of them was
- * given up, and a good answer is remembered for some seconds: each try finds more of them answered. A refusal
- * is not remembered: it may be about to change, as when a service account was just made.
+ * After the broker was away all agents come at once, and those whose review was too slow come again in
+ * seconds. So a review under way is shared by all who show the token, it goes on when the first of them was
+ * given up, and a good answer is remembered for a minute: each try finds more of them answered. That is short
+ * beside how long somebody who was let in stays. A refusal is not remembered: it may be about to change, as when
+ * a service account was just made.
  */
 export class TokenReviewer {
   readonly #client: Pick<KubeClient, 'create'>
@@ -43,6 +45,7 @@ export class TokenReviewer {
   readonly #asked = new Map<string, Promise<TokenReviewStatus>>()
   readonly #remembered = new Map<string, Remembered>()
   #isAway = false
+  #saidSlowMs = Number.NEGATIVE_INFINITY
 
   constructor(
     deps: { readonly client: Pick<KubeClient, 'create'>; readonly clock: Clock; readonly log: Logger },
@@ -62,25 +65,25 @@ export class TokenReviewer {
     const known = this.#remembered.get(key)
     if (known && known.untilMs > this.#clock.now()) return known.status
     const asked = this.#asked.get(key) ?? this.#ask(key, token)
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = this.#clock.after(this.#timeoutMs, () => {
-      reject(new TokenReviewUnavailable(`the API server did not answer within ${this.#timeoutMs} ms`))
-    })
+    const { promise: late, resolve } = Promise.withResolvers<undefined>()
+    const timer = this.#clock.after(this.#timeoutMs, () => resolve(undefined))
     try {
-      return await Promise.race([asked, late])
+      const status = await Promise.race([asked, late])
+      if (status) return status
     } catch (error) {
-      this.#sayAway(error)
       throw new TokenReviewUnavailable(messageOf(error), { cause: error })
     } finally {
       timer.cancel()
     }
+    const reason = `the API server did not answer within ${this.#timeoutMs} ms`
+    this.#saySlow(reason)
+    throw new TokenReviewUnavailable(reason)
   }
 
   #ask(key: string, token: string): Promise<TokenReviewStatus> {
     const asked = this.#create(key, token).finally(() => this.#asked.delete(key))
     this.#asked.set(key, asked)
-    // Whoever waits is told; with nobody left to wait, nobody needs to be.
-    asked.catch(() => undefined)
+    asked.catch((error: unknown) => this.#sayAway(error))
     return asked
   }
 
@@ -112,11 +115,18 @@ export class TokenReviewer {
     if (this.#isAway) return
     this.#isAway = true
     const facts = { reason: messageOf(error) }
-    if (error instanceof TokenReviewUnavailable || isRetryable(error)) {
+    if (isRetryable(error)) {
       this.#log.warn('Cannot ask the API server about tokens: no service can connect anew', facts)
     } else {
       this.#log.error('The API server refuses to review tokens: no service can connect anew', facts)
     }
+  }
+
+  #saySlow(reason: string): void {
+    const nowMs = this.#clock.now()
+    if (nowMs - this.#saidSlowMs < SAY_SLOW_EVERY_MS) return
+    this.#saidSlowMs = nowMs
+    this.#log.warn('The API server is too slow for who connects now', { reason })
   }
 
   #sayBack(): void {
