@@ -10,6 +10,7 @@ import { describeHostsDown } from '../scenarios/hosts-down.ts'
 import { describeKills } from '../scenarios/kills.ts'
 import { describeKubectl } from '../scenarios/kubectl.ts'
 import { describeLifeCycle } from '../scenarios/life-cycle.ts'
+import { describeLocks } from '../scenarios/locks.ts'
 import { describeMessages } from '../scenarios/messages.ts'
 import { describeNoKubeVirt } from '../scenarios/no-kubevirt.ts'
 import { describeRaces } from '../scenarios/races.ts'
@@ -26,6 +27,7 @@ describe.skipIf(setupNeeded() !== undefined)('on kube-apiserver, etcd and nats-s
   describeFailedBuilds(worlds.make)
   describeBuildSlots(worlds.make)
   describeRaces(worlds.make)
+  describeLocks(worlds.make)
   describeMessages(worlds.make)
   describeKubectl(worlds.make)
   describeExamples(worlds.make)

@@ -6,6 +6,7 @@ import { describeExamples } from './examples.ts'
 import { describeFailedBuilds } from './failed-builds.ts'
 import { describeKubectl } from './kubectl.ts'
 import { describeLifeCycle } from './life-cycle.ts'
+import { describeLocks } from './locks.ts'
 import { describeMessages } from './messages.ts'
 import { describeNoKubeVirt } from './no-kubevirt.ts'
 import { describeRaces } from './races.ts'
@@ -16,6 +17,7 @@ describe('on the embedded cluster', () => {
   describeFailedBuilds(makeEmbeddedWorld)
   describeBuildSlots(makeEmbeddedWorld)
   describeRaces(makeEmbeddedWorld)
+  describeLocks(makeEmbeddedWorld)
   describeMessages(makeEmbeddedWorld)
   describeKubectl(makeEmbeddedWorld)
   describeExamples(makeEmbeddedWorld)

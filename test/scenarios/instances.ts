@@ -111,6 +111,14 @@ export class Project {
     )
   }
 
+  /** Waits until this very action says how it ended. */
+  async actionNamed(name: string): Promise<InstanceAction> {
+    return eventually(`the action ${name} has ended`, async () => {
+      const action = await this.#world.client.get(INSTANCE_ACTION, this.#ref(name))
+      return action.status?.result ? action : undefined
+    })
+  }
+
   /** Waits for an Event about an instance. */
   async event(name: string, reason: string): Promise<KubeEvent> {
     return eventually(`there is an event ${reason} of ${name}`, async () =>

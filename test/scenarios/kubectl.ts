@@ -64,7 +64,7 @@ export function describeKubectl(makeWorld: MakeWorld): void {
           ],
         ])
         const [head = [], row = []] = columns(await kubectl(['get', 'inst', 'web', '-o', 'wide']))
-        expect(head.slice(8)).toEqual(['IMAGE', 'VM-STATE', 'REQUEST-ID', 'FAULT'])
+        expect(head.slice(8)).toEqual(['IMAGE', 'VM-STATE', 'REQUEST-ID', 'LOCKED', 'FAULT'])
         expect(row.slice(8, 11)).toEqual(['cirros', 'active', status.requestId])
       })
 
