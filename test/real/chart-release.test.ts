@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
+import { eventually } from '../scenarios/eventually.ts'
 import { CommandLine } from './command.ts'
 import { JobRunner } from './job-runner.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
@@ -78,13 +79,14 @@ describe.skipIf(needed !== undefined)('a release of the chart', () => {
     expect(notes).toContain('KubeVirt is not installed in this cluster')
     expect(runner.ran).toEqual(['kilonova-nats-keys', 'kilonova-catalogue'])
     expect(await kubectl('get', 'flavors', '-o=name')).toContain('flavor.compute.kilonova.dev/m1.small')
-    await kubectl('apply', `--filename=${join(CHECKOUT, 'examples/instance.yaml')}`)
+    // The catalogue waited until flavors and images were served; the API server takes up one kind after another.
+    await applied('an instance', readFileSync(join(CHECKOUT, 'examples/instance.yaml'), 'utf8'))
     const node = {
       apiVersion: 'compute.kilonova.dev/v1alpha1',
       kind: 'ComputeNode',
       metadata: { name: 'node-1' },
     }
-    await cluster.must('kubectl', ['create', '--filename=-'], JSON.stringify(node))
+    await applied('a compute node', JSON.stringify(node))
     expect(await knownFields()).not.toContain('description')
   })
 
@@ -141,6 +143,9 @@ describe.skipIf(needed !== undefined)('a release of the chart', () => {
     await helm('uninstall', 'nova', `--namespace=${NAMESPACE}`)
     expect(await kubectl('get', 'instances', '-o=name')).toBe('instance.compute.kilonova.dev/web\n')
   })
+
+  const applied = (what: string, manifest: string): Promise<unknown> =>
+    eventually(`${what} can be made`, () => cluster.must('kubectl', ['apply', '--filename=-'], manifest))
 
   /** The fields of a flavor's spec, by the definition in the cluster. */
   async function knownFields(): Promise<string[]> {
