@@ -54,7 +54,7 @@ export function describeLocks(makeWorld: MakeWorld, guests: Guests = 'simulated'
       const lock = await create('lock.yaml')
 
       const requestId = requestIdOf(lock.metadata.uid ?? '', 1)
-      expect(lock.spec).toMatchObject({ action: 'lock', instanceUid: metadata.uid, requestId, user: '-' })
+      expect(lock.spec).toMatchObject({ action: 'lock', instanceUid: metadata.uid, requestId })
       expect(lock.status).toMatchObject({ result: 'Success', events: [{ name: 'api_lock' }] })
       const reason = 'holds the data of the demonstration'
       expect((await project.get('web')).status).toMatchObject({ lockedBy: 'owner', lockedReason: reason })
