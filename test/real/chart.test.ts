@@ -199,6 +199,11 @@ describe.skipIf(needed !== undefined)('the chart', () => {
     expect(await offline.must('helm', args)).toBe(await render('default'))
   })
 
+  it('takes the values of the end-to-end tests, which need Docker', async () => {
+    const values = join(import.meta.dirname, '../../hack/e2e/values.yaml')
+    expect(await offline.must('helm', [...RENDER, `--values=${values}`])).toContain('imagePullPolicy: Never')
+  })
+
   it.each([
     {
       set: 'api.options.redriveAfterr=3',
