@@ -59,6 +59,13 @@ const KUBERNETES_LDFLAGS = ['k8s.io/component-base/version', 'k8s.io/client-go/p
   },
 )
 
+/** The Kubernetes that helm goes by without a cluster; left to itself, a build of our own says 1.20. */
+const HELM_LDFLAGS = ['chartutil', 'lint/rules'].flatMap((path) => {
+  const [major, minor] = KUBERNETES.split('.')
+  const variable = `helm.sh/helm/v3/pkg/${path}.k8sVersion`
+  return [`-X ${variable}Major=${major}`, `-X ${variable}Minor=${minor}`]
+})
+
 function kubernetesRelease(name: ToolName, platform: Platform): Release {
   const url = `https://dl.k8s.io/release/v${KUBERNETES}/bin/${platform.os}/${platform.arch}/${name}`
   return { url, checksumUrl: `${url}.sha256`, member: undefined }
@@ -152,7 +159,7 @@ export const TOOLS: Readonly<Record<ToolName, Tool>> = {
     go: {
       module: 'helm.sh/helm/v3',
       package: 'helm.sh/helm/v3/cmd/helm',
-      ldflags: [`-X helm.sh/helm/v3/internal/version.version=v${HELM}`],
+      ldflags: [`-X helm.sh/helm/v3/internal/version.version=v${HELM}`, ...HELM_LDFLAGS],
     },
   },
 }
