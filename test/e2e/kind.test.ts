@@ -8,6 +8,7 @@ import { describeHostsDown } from '../scenarios/hosts-down.ts'
 import { describeKills } from '../scenarios/kills.ts'
 import { describeKubectl } from '../scenarios/kubectl.ts'
 import { describeLifeCycle } from '../scenarios/life-cycle.ts'
+import { describeLocks } from '../scenarios/locks.ts'
 import { bePatient } from '../scenarios/patience.ts'
 import { describeRaces } from '../scenarios/races.ts'
 import { type ClusterWorld, openClusterWorld } from './cluster-world.ts'
@@ -31,6 +32,7 @@ describe.skipIf(kubeconfig === undefined)('on kind, with KubeVirt and the chart'
   describeKubectl(open)
   describeBadInput(open)
   describeFailedBuilds(open, 'real')
+  describeLocks(open, 'real')
   describeRaces(open, 'real')
   describeGuests(open, 'real')
   describeHostsDown(open)

@@ -9,6 +9,7 @@ import {
 } from '../../src/apis/v1alpha1/instance-action.ts'
 import { requestIdOf } from '../../src/common/ids.ts'
 import { leave } from './audit.ts'
+import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
 import type { Guests, MakeWorld, World } from './world.ts'
 
@@ -61,9 +62,8 @@ export function describeLocks(makeWorld: MakeWorld, guests: Guests = 'simulated'
       expect((await project.event('web', 'Locked')).message).toBe(
         `Instance was locked by its owner: ${reason} (${requestId})`,
       )
-      expect(world.services.log('nova-api')).toMatch(
-        new RegExp(`INFO .*${requestId} .*${metadata.uid}. Accepted lock of instance name=web`),
-      )
+      const line = new RegExp(`INFO .*${requestId} .*${metadata.uid}. Accepted lock of instance name=web`)
+      await eventually('nova-api has told of it', () => line.test(world.services.log('nova-api')))
       await expect(project.patch('web', { powerState: 'Shutdown' })).rejects.toThrow(
         `Instance ${metadata.uid} is locked`,
       )
