@@ -17,7 +17,12 @@ describe.skipIf(setupNeeded() !== undefined)('a service is told to stop in the m
   let bookings: Bookings
 
   beforeAll(async () => {
-    const env = { KILONOVA_ACK_WAIT: FOR_EVER, KILONOVA_REDRIVE_AFTER: FOR_EVER }
+    const env = {
+      KILONOVA_ACK_WAIT: FOR_EVER,
+      KILONOVA_REDRIVE_AFTER: FOR_EVER,
+      // Nobody dies here: an answer comes, if late.
+      KILONOVA_RPC_RESPONSE_TIMEOUT: '10',
+    }
     world = await makeRealWorld({ bootTimeMs: 300, env })
     bookings = await Bookings.of(world)
     await bookings.start()

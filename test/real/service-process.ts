@@ -6,7 +6,7 @@ import { killAtExit, leaveAtExit } from './parts/keeper.ts'
 
 export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const POLL_MS = 20
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 110_000
 
 /** What is started, and as whom. */
 export interface Program {
