@@ -55,6 +55,11 @@ export class Peer {
     return this.lines.filter((line) => line.includes('Connected to the message broker')).length
   }
 
+  /** Whether it could not come in at its first try: refused, or not answered. */
+  get hasWaited(): boolean {
+    return this.lines.some((line) => line.includes('Waiting for the message broker'))
+  }
+
   /** How often it has said that the broker refuses it. */
   get refusals(): number {
     return this.lines.filter((line) => line.includes('the broker refused our credentials')).length
