@@ -1,9 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
-import { isRetryable } from '../kube/api-error.ts'
+import {
+  INSTANCE_ACTION,
+  type InstanceAction,
+  type InstanceActionSpec,
+} from '../apis/v1alpha1/instance-action.ts'
+import { isConflict, isRetryable } from '../kube/api-error.ts'
+import { apiVersionOf } from '../kube/resource.ts'
 import { makeContext, UID } from '../testing/builders.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import { isAccepted } from './accepted-action.ts'
 import { type ActionProgress, NO_PROGRESS, StepRecorder } from './action-progress.ts'
 import { ActionStore, actionRecordName } from './action-store.ts'
 
@@ -153,4 +159,70 @@ it('a step keeps when it began and when it ended', () => {
       result: 'Success',
     },
   ])
+})
+
+describe('what a user asked for', () => {
+  async function ask(spec: Partial<InstanceActionSpec> = {}): Promise<InstanceAction> {
+    return kube.client.create(INSTANCE_ACTION, {
+      apiVersion: apiVersionOf(INSTANCE_ACTION),
+      kind: INSTANCE_ACTION.kind,
+      metadata: { namespace: 'default', name: 'mine', labels: { team: 'a' } },
+      spec: { action: 'lock', instance: 'web', ...spec },
+    })
+  }
+
+  it('is accepted as a record like any other, under its own name', async () => {
+    const accepted = await store.accept(ctx, await ask({ override: true }), INSTANCE)
+
+    expect(await kube.action('mine')).toEqual(accepted)
+    expect(accepted.metadata.labels).toEqual({
+      team: 'a',
+      'compute.kilonova.dev/instance': 'web',
+      'compute.kilonova.dev/request-id': REQUEST,
+    })
+    expect(accepted.spec).toEqual({
+      action: 'lock',
+      instance: 'web',
+      override: true,
+      instanceUid: UID,
+      requestId: REQUEST,
+      user: 'alice',
+      startTime: '2026-01-01T00:00:00.000Z',
+    })
+    expect(isAccepted(accepted)).toBe(true)
+  })
+
+  it('is accepted also where there is no instance', async () => {
+    expect((await store.accept(ctx, await ask(), undefined)).spec).not.toHaveProperty('instanceUid')
+  })
+
+  it('is neither accepted nor ended where another has its name by now', async () => {
+    const earlier = await ask()
+    await kube.client.delete(INSTANCE_ACTION, earlier.metadata)
+    const later = await ask()
+
+    await expect(store.accept(ctx, earlier, INSTANCE)).rejects.toSatisfy(isConflict)
+    const closed = store.close(earlier, { result: 'Success', progress: NO_PROGRESS })
+    await expect(closed).rejects.toSatisfy(isConflict)
+
+    expect(await kube.action('mine')).toEqual(later)
+  })
+
+  it('ends with its result, its steps and its time', async () => {
+    const accepted = await store.accept(ctx, await ask(), INSTANCE)
+
+    const ended = await store.close(accepted, {
+      result: 'Error',
+      message: 'no',
+      progress: makeProgress('one'),
+    })
+
+    expect(await kube.action('mine')).toEqual(ended)
+    expect(ended.status).toMatchObject({
+      result: 'Error',
+      message: 'no',
+      finishTime: '2026-01-01T00:00:00.000Z',
+      events: [{ name: 'one' }],
+    })
+  })
 })

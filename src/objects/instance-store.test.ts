@@ -145,11 +145,19 @@ describe('reading', () => {
     expect(names).toEqual(['a'])
   })
 
+  it('finds an instance by the name it bears now', async () => {
+    const instance = await kube.putInstance({})
+    const ref = { namespace: 'default', name: 'web' }
+    expect(await store.find(ref)).toEqual(instance)
+    expect(await store.find({ ...ref, name: 'nothing' })).toBeUndefined()
+  })
+
   it('does not take an instance for gone because the API server does not serve its kind just now', async () => {
     const instance = await kube.putInstance()
     kube.server.faults.refuse({ resource: 'instances' }, 404)
 
     await expect(store.get(refOfInstance(instance))).rejects.toThrow(KubernetesUnavailable)
+    await expect(store.find({ namespace: 'default', name: 'web' })).rejects.toThrow(KubernetesUnavailable)
     await expect(store.save(instance, { fault: null }, {})).rejects.toThrow(KubernetesUnavailable)
   })
 })

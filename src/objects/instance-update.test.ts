@@ -42,6 +42,8 @@ describe('what a change expects', () => {
       expected: { host: null, attempt: 0 },
     },
     { what: 'its request', status: BOUND, expected: { requestId: REQUEST } },
+    { what: 'its lock', status: { ...BOUND, lockedBy: 'owner' }, expected: { lockedBy: 'owner' } },
+    { what: 'no lock, where there is none', status: BOUND, expected: { lockedBy: null } },
   ])('holds when it is $what', ({ status, expected }) => {
     expect(() => checkExpected(makeInstance({ status }), expected)).not.toThrow()
   })
@@ -66,6 +68,16 @@ describe('what a change expects', () => {
     { status: BOUND, expected: { host: null }, says: 'Expected: host null. Actual: host node-1' },
     { status: BOUND, expected: { host: 'node-2' }, says: 'Expected: host node-2. Actual: host node-1' },
     { status: NEW_STATUS, expected: { host: 'node-1' }, says: 'Expected: host node-1. Actual: host null' },
+    {
+      status: { ...BOUND, lockedBy: 'admin' },
+      expected: { lockedBy: null },
+      says: 'Expected: locked_by null. Actual: locked_by admin',
+    },
+    {
+      status: BOUND,
+      expected: { lockedBy: 'owner' },
+      says: 'Expected: locked_by owner. Actual: locked_by null',
+    },
     { status: BOUND, expected: { attempt: 1 }, says: 'Expected: attempt 1. Actual: attempt 2' },
     {
       status: BOUND,
