@@ -41,6 +41,10 @@ const podList = z.object({
   ),
 })
 
+type ListedPod = z.infer<typeof podList>['items'][number]
+
+const AT_ONCE = 4
+
 /**
  * Writes what there is to see of a cluster into a folder: its Pods and their logs, events, nodes, instances and VMs.
  * What cannot be had is replaced by the reason why. Gives the number of files.
@@ -57,7 +61,7 @@ export async function gather(commands: Commands, options: GatherOptions): Promis
     written += 1
   }
   for (const [file, args] of Object.entries(PICTURES)) await picture(file, args)
-  for (const { metadata, status } of await pods(commands, options)) {
+  const logs = async ({ metadata, status }: ListedPod): Promise<void> => {
     const { namespace, name } = metadata
     const args = ['logs', `--namespace=${namespace}`, name, '--all-containers', '--prefix', '--timestamps']
     await picture(join('logs', `${namespace}_${name}.log`), args)
@@ -65,13 +69,17 @@ export async function gather(commands: Commands, options: GatherOptions): Promis
       await picture(join('logs', `${namespace}_${name}.previous.log`), [...args, '--previous'])
     }
   }
+  const all = await pods(commands, options)
+  for (let index = 0; index < all.length; index += AT_ONCE) {
+    await Promise.all(all.slice(index, index + AT_ONCE).map(logs))
+  }
   return written
 }
 
 async function pods(
   commands: Commands,
   { kubectl, kubeconfig }: GatherOptions,
-): Promise<z.infer<typeof podList>['items']> {
+): Promise<readonly ListedPod[]> {
   const args = ['get', 'pods', '--all-namespaces', '--output=json']
   try {
     const text = await commands.run(kubectl, [`--kubeconfig=${kubeconfig}`, '--request-timeout=60s', ...args])
