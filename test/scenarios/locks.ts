@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { INSTANCE } from '../../src/apis/v1alpha1/instance.ts'
 import {
   INSTANCE_ACTION,
   type InstanceAction,
@@ -64,6 +65,11 @@ export function describeLocks(makeWorld: MakeWorld, guests: Guests = 'simulated'
       )
       const line = new RegExp(`INFO .*${requestId} .*${metadata.uid}. Accepted lock of instance name=web`)
       await eventually('nova-api has told of it', () => line.test(world.services.log('nova-api')))
+      const { items } = await world.client.list(INSTANCE, {
+        namespace: project.namespace,
+        fieldSelector: 'status.lockedBy=owner',
+      })
+      expect(items.map((one) => one.metadata.name)).toEqual(['web'])
       await expect(project.patch('web', { powerState: 'Shutdown' })).rejects.toThrow(
         `Instance ${metadata.uid} is locked`,
       )
