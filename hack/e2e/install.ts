@@ -5,7 +5,7 @@ import { E2E } from './settings.ts'
 export async function buildImage(tools: Toolbox, cluster: KindCluster): Promise<string> {
   const { commands, programs } = tools
   const local = `${E2E.image}:e2e`
-  await commands.run(programs.docker, ['build', `--tag=${local}`, '.'], {
+  await commands.run(programs.docker, ['build', '--load', `--tag=${local}`, '.'], {
     // kind cannot load an image with attestations from Docker's containerd store.
     env: { DOCKER_BUILDKIT: '1', BUILDX_NO_DEFAULT_ATTESTATIONS: '1' },
   })

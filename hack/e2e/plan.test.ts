@@ -47,7 +47,7 @@ describe('a run', () => {
 
     const order = [
       /^kind create cluster --name=kilonova-e2e .*--config=.*hack\/kind\.yaml/,
-      /^docker build --tag=kilonova:e2e \.$/,
+      /^docker build --load --tag=kilonova:e2e \.$/,
       /^kind load docker-image kilonova:e2e-0123456789ab --name=kilonova-e2e$/,
       /^kubectl .*apply .*kubevirt\/releases\/download\/v1\.9\.0\/kubevirt-operator\.yaml$/,
       /^kubectl .*apply .*--filename=-$/,
