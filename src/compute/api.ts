@@ -101,45 +101,49 @@ export class ComputeApi {
   /**
    * Locks an instance: until it is unlocked its owner can change nothing of it. With `override` the lock is an
    * administrator's, and takes the place of an owner's. An owner's lock of what is locked already changes nothing.
-   * nova.compute.api.API.lock
+   * Gives the instance as it then is. nova.compute.api.API.lock
    */
   async lock(
     ctx: RequestContext,
     instance: Instance,
     { override = false, reason }: { readonly override?: boolean; readonly reason?: string },
-  ): Promise<void> {
+  ): Promise<Instance> {
     const { lockedBy, lockedReason } = instance.status
     const by = override ? 'admin' : 'owner'
     const isThere = lockedBy === by && (reason ?? lockedReason) === lockedReason
-    if (isThere || (lockedBy && !override)) return
-    await this.#deps.instances.save(
+    if (isThere || (lockedBy && !override)) return instance
+    const locked = await this.#deps.instances.save(
       instance,
       { lockedBy: by, ...(reason !== undefined && { lockedReason: reason }) },
       { lockedBy: lockedBy ?? null },
     )
     this.#log.with(ctx, instance.metadata.uid).info('Locked instance', { locked_by: by })
+    return locked
   }
 
   /**
-   * Unlocks an instance, whether it is locked or not. nova.compute.api.API.unlock, and what its API controller checks.
+   * Unlocks an instance, whether it is locked or not, and gives it as it then is. nova.compute.api.API.unlock, and what
+   * its API controller checks.
    * @throws PolicyNotAuthorized for an administrator's lock, without `override`
    */
   async unlock(
     ctx: RequestContext,
     instance: Instance,
     { override = false }: { readonly override?: boolean },
-  ): Promise<void> {
+  ): Promise<Instance> {
     const { lockedBy } = instance.status
     const { uid = '' } = instance.metadata
-    if (!lockedBy) return
+    if (!lockedBy) return instance
     if (lockedBy === 'admin' && !override) {
       throw new PolicyNotAuthorized({
         policy: 'os_compute_api:os-lock-server:unlock:unlock_override',
         reason: `Instance ${uid} was locked by an administrator, who unlocks it with override`,
       })
     }
-    await this.#deps.instances.save(instance, { lockedBy: null, lockedReason: null }, { lockedBy })
+    const update = { lockedBy: null, lockedReason: null }
+    const unlocked = await this.#deps.instances.save(instance, update, { lockedBy })
     this.#log.with(ctx, uid).info('Unlocked instance', { locked_by: lockedBy })
+    return unlocked
   }
 
   /** Notes a change of spec that asks for no operation. */

@@ -61,7 +61,7 @@ export function describeLocks(makeWorld: MakeWorld, guests: Guests = 'simulated'
       const reason = 'holds the data of the demonstration'
       expect((await project.get('web')).status).toMatchObject({ lockedBy: 'owner', lockedReason: reason })
       expect((await project.event('web', 'Locked')).message).toBe(
-        `Instance was locked by its owner: ${reason} (${requestId})`,
+        `Instance is locked by its owner: ${reason} (${requestId})`,
       )
       const line = new RegExp(`INFO .*${requestId} .*${metadata.uid}. Accepted lock of instance name=web`)
       await eventually('nova-api has told of it', () => line.test(world.services.log('nova-api')))

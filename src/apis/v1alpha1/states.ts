@@ -8,7 +8,7 @@ import type {
 
 /** The stable state: what the instance is. nova.compute.vm_states. */
 export type VmState = InstanceStatusVmState
-/** The operation in flight; none is `undefined`. It is also the lock: one operation at a time. nova.compute.task_states. */
+/** The operation in flight; none is `undefined`. It keeps others out: one operation at a time. nova.compute.task_states. */
 export type TaskState = InstanceStatusTaskState
 /** What the hypervisor said last. nova.compute.power_state. */
 export type PowerState = InstanceStatusPowerState

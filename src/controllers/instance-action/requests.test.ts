@@ -122,7 +122,7 @@ describe('an action that a user creates', () => {
     })
     expect(await lockOf()).toEqual({ lockedBy: 'owner', lockedReason: 'a demo' })
     expect(await world.events()).toEqual([
-      ['Normal', 'Locked', `Instance was locked by its owner: a demo (${requestId})`],
+      ['Normal', 'Locked', `Instance is locked by its owner: a demo (${requestId})`],
     ])
     const context = `[${requestId} - default] [instance: ${metadata.uid}]`
     expect(told()).toContain(`${context} Accepted lock of instance name=web action=mine`)
@@ -156,6 +156,43 @@ describe('an action that a user creates', () => {
 
     expect(await lockOf()).toEqual({})
     expect(told().indexOf('Accepted lock')).toBeLessThan(told().indexOf('Accepted unlock'))
+  })
+
+  it.each<{ what: string; before: InstanceStatus; spec: Partial<InstanceActionSpec>; says: string }>([
+    { what: 'lock', before: {}, spec: {}, says: 'Instance is locked by its owner' },
+    {
+      what: 'lock that changes nothing',
+      before: { lockedBy: 'admin', lockedReason: 'evidence' },
+      spec: { reason: 'mine' },
+      says: 'Instance is locked by an administrator: evidence',
+    },
+    {
+      what: 'lock of an administrator',
+      before: { lockedBy: 'owner' },
+      spec: { override: true, reason: 'evidence' },
+      says: 'Instance is locked by an administrator: evidence',
+    },
+    {
+      what: 'unlock',
+      before: { lockedBy: 'owner', lockedReason: 'mine' },
+      spec: { action: 'unlock' },
+      says: 'Instance is unlocked',
+    },
+    {
+      what: 'unlock of what is not locked',
+      before: {},
+      spec: { action: 'unlock' },
+      says: 'Instance is unlocked',
+    },
+  ])('tells on the instance how it is after it: $what', async ({ before, spec, says }) => {
+    await kube.putInstance({ status: { ...ACTIVE, ...before } })
+    await lead()
+    await ask(spec)
+
+    const { spec: record } = await ended()
+
+    const reason = record.action === 'lock' ? 'Locked' : 'Unlocked'
+    expect(await world.events()).toEqual([['Normal', reason, `${says} (${record.requestId})`]])
   })
 
   it('may be taken back before it was accepted', async () => {

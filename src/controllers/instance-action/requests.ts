@@ -141,18 +141,16 @@ export class ActionRequests {
       return this.#fail(action, new InstanceNotFound({ instance: instanceUid }), { on: action })
     }
     const step = new StepRecorder(this.#deps.clock, { name: operation.step, host: 'nova-api' }, NO_PROGRESS)
+    let after: Instance
     try {
-      await operation.perform(ctx, instance, action.spec)
+      after = await operation.perform(ctx, instance, action.spec)
     } catch (error) {
       if (!(error instanceof NovaError) || error.outcome !== 'terminal' || isOvertaken(error)) throw error
       return this.#fail(action, error, { on: instance, progress: step.failed(error) })
     }
     await this.#close(action, { result: 'Success', progress: step.succeeded() })
-    this.#tell(action, instance, {
-      type: 'Normal',
-      reason: operation.done.reason,
-      message: operation.done.sentence(action.spec),
-    })
+    const { done } = operation
+    this.#tell(action, after, { type: 'Normal', reason: done.reason, message: done.sentence(after) })
   }
 
   async #fail(
