@@ -65,10 +65,10 @@ async function runIn(tools: Toolbox, args: Arguments, signal: AbortSignal): Prom
 }
 
 async function follow(steps: readonly Step[]): Promise<void> {
-  for (const [index, { title, run }] of steps.entries()) {
+  for (const [index, { title, isTalkative, run }] of steps.entries()) {
     console.log(`[${index + 1}/${steps.length}] ${title}`)
     const began = Date.now()
-    await withTicks(log, () => 'still at it', run)
+    await (isTalkative ? run() : withTicks(log, () => 'still at it', run))
     log(`done in ${elapsed(began)}`)
   }
 }

@@ -1,6 +1,16 @@
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import { CommandFailedError, type Commands } from './commands.ts'
 import type { Programs } from './programs.ts'
 import { E2E, INOTIFY } from './settings.ts'
+
+const config = z.object({ nodes: z.tuple([z.object({ image: z.string() })], z.unknown()) })
+
+function nodeImage(): string {
+  const { nodes } = config.parse(parse(readFileSync(E2E.kindConfig, 'utf8')))
+  return nodes[0].image
+}
 
 export interface Toolbox {
   readonly commands: Commands
@@ -40,14 +50,16 @@ export class KindCluster {
     await this.#kind(['load', 'docker-image', image, `--name=${E2E.cluster}`])
   }
 
-  /** Gives the kernel, which all nodes share with this machine, what KubeVirt's agents need; it may have more already. */
+  /**
+   * Gives the kernel, which all nodes share with this machine, what that many nodes with KubeVirt need; it may have more
+   * already. Before there is a node: some of them would fail to start.
+   */
   async raiseInotifyLimits(): Promise<void> {
-    const node = `${E2E.cluster}-control-plane`
     for (const [name, needed] of Object.entries(INOTIFY)) {
-      const value = Number(await this.#inNode(node, ['sysctl', '-n', name]))
+      const value = Number(await this.#sysctl('-n', name))
       if (value >= needed) continue
       this.#tools.log(`raising ${name} of this machine from ${value} to ${needed}, until it starts anew`)
-      await this.#inNode(node, ['sysctl', '-w', `${name}=${needed}`])
+      await this.#sysctl('-w', `${name}=${needed}`)
     }
   }
 
@@ -77,6 +89,12 @@ export class KindCluster {
 
   async #kind(args: readonly string[]): Promise<string> {
     return this.#tools.commands.run(this.#tools.programs.kind, args)
+  }
+
+  /** In a container of the image that is needed anyway: the settings are the kernel's, and Docker's may be another machine's. */
+  async #sysctl(...args: readonly string[]): Promise<string> {
+    const run = ['run', '--rm', '--privileged', '--entrypoint=sysctl', nodeImage(), ...args]
+    return this.#tools.commands.run(this.#tools.programs.docker, run)
   }
 
   async #inNode(node: string, command: readonly string[]): Promise<string> {

@@ -5,6 +5,8 @@ import { E2E } from './settings.ts'
 
 export interface Step {
   readonly title: string
+  /** It tells itself how it is getting on. */
+  readonly isTalkative?: boolean
   readonly run: () => Promise<void>
 }
 
@@ -15,7 +17,7 @@ export function planOf(
   args: Arguments,
   isThere: boolean,
 ): readonly Step[] {
-  const scenarios = { title: 'the scenarios', run: () => runScenarios(tools, args.only) }
+  const scenarios = { title: 'the scenarios', isTalkative: true, run: () => runScenarios(tools, args.only) }
   const found = {
     title: `the kind cluster ${E2E.cluster}, which is there`,
     run: () => cluster.writeKubeconfig(),
@@ -23,8 +25,8 @@ export function planOf(
   if (args.reuse) return [found, scenarios]
   let tag = ''
   return [
-    isThere ? found : { title: `the kind cluster ${E2E.cluster}`, run: () => cluster.create() },
     { title: 'the limits of the kernel', run: () => cluster.raiseInotifyLimits() },
+    isThere ? found : { title: `the kind cluster ${E2E.cluster}`, run: () => cluster.create() },
     {
       title: 'the image, built and loaded',
       run: async () => {
