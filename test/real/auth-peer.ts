@@ -41,7 +41,7 @@ export class Peer {
     const { replicas = 1, ...files } = options
     this.sender = sender
     this.tokenFile = files.tokenFile
-    const own = { sender, files, replicas, ackWaitMs: 2000, publishDeadlineMs: 10_000 }
+    const own = { sender, files, replicas, ackWaitMs: 2000 }
     this.transport = new NatsTransport({ log: this.#log, clock }, { ...natsServersOf(url), ...own })
     this.#rpc = new RpcClient({ transport: this.transport, clock, ids: new RandomIds() })
   }
