@@ -18,20 +18,36 @@ import { openTransport } from '../../src/rpc/open-transport.ts'
 import { installKubeVirt, uninstallKubeVirt } from '../scenarios/kubevirt-crds.ts'
 import { makeNamespace } from '../scenarios/namespaces.ts'
 import { type Broker, QUICK, type World, type WorldOptions } from '../scenarios/world.ts'
-import { startControlPlane } from './parts/control-plane.ts'
+import { type Account, Installation } from './installation.ts'
+import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
 import { kubevirtCrdFiles } from './parts/crds.ts'
 import { type NatsServer, startNats } from './parts/nats.ts'
-import { ServiceProcess } from './service-process.ts'
+import { partsOf, ServiceProcesses } from './service-processes.ts'
 
 const silent = loggerTo(() => undefined, { format: 'text', level: 'error' })
 const clock = new SystemClock()
 
+export interface RealWorldOptions {
+  /**
+   * The services have the chart's own accounts, and with them exactly its rights; the chart's policies are at work. Told
+   * of what was installed.
+   */
+  readonly rights?: (installation: Installation) => void
+  readonly apiserverArgs?: readonly string[]
+}
+
 /** kube-apiserver, etcd and nats-server, and each service as a process of its own. */
-export async function makeRealWorld(options: WorldOptions = {}): Promise<World> {
-  const [plane, nats] = await Promise.all([startControlPlane(), startNats()])
+export async function makeRealWorld(
+  options: WorldOptions = {},
+  { rights, apiserverArgs = [] }: RealWorldOptions = {},
+): Promise<World> {
+  const [plane, nats] = await Promise.all([startControlPlane({ extraArgs: apiserverArgs }), startNats()])
   const client = HttpKubeClient.fromKubeConfig(loadKubeConfig({ path: plane.kubeconfigPath }), { clock })
   const hosts = nodeNames(options.nodes ?? 3)
-  await installCrds({ client, clock }, [...kilonovaCrds(), ...kubevirtCrds()], { replace: false })
+  const crds = rights ? kubevirtCrds() : [...kilonovaCrds(), ...kubevirtCrds()]
+  await installCrds({ client, clock }, crds, { replace: false })
+  const installation = rights && (await Installation.apply(plane))
+  if (installation) rights?.(installation)
   const now = toTimestamp(clock.now())
   await Promise.all([seedCatalogue(client), ...hosts.map((host) => createNode(client, host, now))])
 
@@ -43,18 +59,19 @@ export async function makeRealWorld(options: WorldOptions = {}): Promise<World> 
     { handle: async (method, path, body) => standIn.handleSubresource(method, path, body) },
   )
   const folder = mkdtempSync(join(tmpdir(), 'kilonova-'))
-  const processes = new ServiceProcesses(folder, {
-    KILONOVA_KUBECONFIG: plane.kubeconfigPath,
+  const access = installation ? accessBy(installation) : async () => accessOfAdmin(plane)
+  const env = {
     KILONOVA_MESSAGING: nats.url,
     KILONOVA_LOG_LEVEL: 'debug',
     // Each process is started many times, with the same code.
     NODE_COMPILE_CACHE: join(tmpdir(), 'kilonova-compile-cache'),
     ...QUICK,
     ...options.env,
-  })
+  }
+  const processes = new ServiceProcesses(folder, async (name) => ({ ...env, ...(await access(name)) }))
   const agents = hosts.map((host) => `nova-compute-${host}`)
   const names = ['nova-api', 'nova-scheduler', 'nova-conductor', ...agents]
-  await Promise.all([subresources.start(), ...names.map((name) => processes.of(name).start())])
+  await Promise.all([subresources.start(), ...names.map((name) => processes.start(name))])
   const follower = new InstanceFollower({ client })
   follower.start()
   return {
@@ -73,10 +90,10 @@ export async function makeRealWorld(options: WorldOptions = {}): Promise<World> 
     },
     services: {
       names,
-      start: (name) => processes.of(name).start(),
-      stop: (name) => processes.of(name).stop(),
-      kill: (name) => processes.of(name).kill(),
-      log: (name) => processes.of(name).log(),
+      start: (name) => processes.start(name),
+      stop: (name) => processes.stop(name),
+      kill: (name) => processes.kill(name),
+      log: (name) => processes.log(name),
     },
     namespace: () => makeNamespace(client),
     stop: async () => {
@@ -89,6 +106,32 @@ export async function makeRealWorld(options: WorldOptions = {}): Promise<World> 
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+function accessOfAdmin(plane: ControlPlane): Readonly<Record<string, string>> {
+  return { KILONOVA_KUBECONFIG: plane.kubeconfigPath }
+}
+
+/** As in its Pod, each service has a token of its own account, and an agent's is of its node. */
+function accessBy(installation: Installation): (name: string) => Promise<Readonly<Record<string, string>>> {
+  const made = new Map<string, Promise<string>>()
+  return async (name) => {
+    const { service, rest } = partsOf(name)
+    const node = service === 'compute' ? rest : undefined
+    const path = made.get(name) ?? installation.kubeconfig(accountOf(service), node)
+    made.set(name, path)
+    return {
+      KILONOVA_KUBECONFIG: await path,
+      KILONOVA_LEASE_NAMESPACE: installation.namespace,
+      KILONOVA_TRUST_REQUESTER: 'true',
+    }
+  }
+}
+
+function accountOf(service: string): Account {
+  const account = (['api', 'scheduler', 'conductor', 'compute'] as const).find((one) => one === service)
+  if (account === undefined) throw new Error(`${service} has no account`)
+  return account
 }
 
 function brokerOf(nats: NatsServer): Broker {
@@ -117,34 +160,4 @@ function brokerOf(nats: NatsServer): Broker {
 
 function kubevirtCrds(): CustomResourceDefinition[] {
   return kubevirtCrdFiles().map((file) => parse(readFileSync(file, 'utf8')))
-}
-
-/** The services' processes by name, each with its log in a folder. */
-class ServiceProcesses {
-  readonly #folder: string
-  readonly #env: Readonly<Record<string, string>>
-  readonly #processes = new Map<string, ServiceProcess>()
-
-  constructor(folder: string, env: Readonly<Record<string, string>>) {
-    this.#folder = folder
-    this.#env = env
-  }
-
-  of(name: string): ServiceProcess {
-    const known = this.#processes.get(name)
-    if (known) return known
-    const made = new ServiceProcess(argumentsOf(name), this.#env, join(this.#folder, `${name}.log`))
-    this.#processes.set(name, made)
-    return made
-  }
-
-  async killAll(): Promise<void> {
-    await Promise.all([...this.#processes.values()].map((one) => one.kill()))
-  }
-}
-
-/** `nova-compute-node-1` is `compute --host node-1`; `nova-scheduler-2` a second scheduler. */
-function argumentsOf(name: string): readonly string[] {
-  const [, service = '', rest = ''] = /^nova-([a-z]+)(?:-(.*))?$/.exec(name) ?? []
-  return service === 'compute' ? [service, '--host', rest] : [service]
 }
