@@ -26,6 +26,8 @@ const SELDOM: ReadonlySet<string> = new Set([
   'api: patch events',
   'scheduler: patch events',
   'conductor: patch events',
+  // A message came before the watch told of its instance.
+  'scheduler: get compute.kilonova.dev/instances',
   // An agent that died in a build asks anew what to build, and the conductor's caches know it not.
   'conductor: get compute.kilonova.dev/flavors',
   'conductor: get compute.kilonova.dev/images',
