@@ -2,12 +2,14 @@ import { expect, it } from 'vitest'
 import { parseArguments } from './arguments.ts'
 
 it('without words makes a cluster and removes it', () => {
-  expect(parseArguments([])).toEqual({ arguments: { keep: false, reuse: false, only: undefined } })
+  expect(parseArguments([])).toEqual({
+    arguments: { keep: false, reuse: false, emulate: false, only: undefined },
+  })
 })
 
 it('understands each flag', () => {
-  expect(parseArguments(['--keep', '--only', 'a node is drained', '--reuse'])).toEqual({
-    arguments: { keep: true, reuse: true, only: 'a node is drained' },
+  expect(parseArguments(['--keep', '--only', 'a node is drained', '--reuse', '--emulate'])).toEqual({
+    arguments: { keep: true, reuse: true, emulate: true, only: 'a node is drained' },
   })
 })
 

@@ -33,7 +33,7 @@ export function planOf(
         tag = await buildImage(tools, cluster)
       },
     },
-    { title: `KubeVirt ${E2E.kubevirt}`, run: () => installKubeVirt(tools, cluster) },
+    { title: `KubeVirt ${E2E.kubevirt}`, run: () => installKubeVirt(tools, cluster, args.emulate) },
     { title: 'the chart', run: () => installKilonova(tools, tag) },
     { title: 'helm test', run: () => testKilonova(tools) },
     scenarios,
