@@ -104,7 +104,8 @@ describe.skipIf(needed !== undefined)('the way to nats-server', () => {
     const without = open(`nats://localhost:${port}`, { caFile })
     void without.transport.connect().catch(() => undefined)
     await soon(without.said).toHaveLength(1)
-    expect(without.said()[0]).toMatch(/WARNING .* reason="the broker refused our certificate/)
+    // What it says for a reason is a race: TLS 1.3 tells a client only after it has begun to talk.
+    expect(without.transport.status).toBe('disconnected')
   })
 
   it('is not taken without TLS where TLS is asked for', async () => {

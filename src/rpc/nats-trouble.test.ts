@@ -1,0 +1,43 @@
+import { AuthorizationError, PermissionViolationError } from '@nats-io/transport-node'
+import { expect, it } from 'vitest'
+import { UnusableCredentials } from './nats-credentials.ts'
+import { connectTroubleOf, violationOf } from './nats-trouble.ts'
+
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}
+
+it.each([
+  {
+    error: new UnusableCredentials('the token file is empty'),
+    want: { kind: 'credentials', reason: 'the token file is empty' },
+  },
+  {
+    error: new AuthorizationError('Authorization Violation'),
+    want: { kind: 'refused', reason: 'the broker refused our credentials (Authorization Violation)' },
+  },
+  {
+    error: withCode('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'certificate required'),
+    want: { kind: 'refused', reason: 'the broker refused our certificate (certificate required)' },
+  },
+  {
+    error: withCode('SELF_SIGNED_CERT_IN_CHAIN', 'self-signed; try running Node.js with this and that'),
+    want: { kind: 'untrusted', reason: "the broker's certificate is not trusted: self-signed" },
+  },
+  {
+    error: new Error('the name is wrong', { cause: withCode('ERR_TLS_CERT_ALTNAME_INVALID', 'no') }),
+    want: { kind: 'untrusted', reason: "the broker's certificate is not trusted: the name is wrong" },
+  },
+  {
+    error: withCode('ECONNREFUSED', 'connection refused'),
+    want: { kind: 'unreachable', reason: 'connection refused' },
+  },
+])('$error.message is $want.kind', ({ error, want }) => {
+  expect(connectTroubleOf(error)).toEqual(want)
+})
+
+it('a missing right is found behind the errors around it', () => {
+  const violation = new PermissionViolationError('no', 'publish', 'kilonova.cast.x')
+  expect(violationOf(new Error('around', { cause: violation }))).toBe(violation)
+  expect(violationOf(new Error('another'))).toBeUndefined()
+})
