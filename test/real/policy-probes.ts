@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { eventually } from '../scenarios/eventually.ts'
 import type { ControlPlane } from './parts/control-plane.ts'
 import { type Answer, ask, type Asked, inTheNameOf } from './requests.ts'
 
@@ -111,12 +112,14 @@ export const POLICY_PROBES: readonly PolicyProbe[] = [
 
 /** Makes what the probes need: an instance that is locked. Without one, no delete is refused. */
 export async function prepareProbes(plane: ControlPlane): Promise<void> {
-  await ask(plane, {}, { method: 'POST', path: `${GROUP}/instances`, body: instance({}, 'locked') })
+  const make = { method: 'POST', path: `${GROUP}/instances`, body: instance({}, 'locked') } as const
   const body = { status: { lockedBy: 'owner' } }
-  const { message } = await ask(
-    plane,
-    {},
-    { method: 'PATCH', path: `${GROUP}/instances/locked/status`, body },
-  )
-  if (message !== '') throw new Error(message)
+  const lock = { method: 'PATCH', path: `${GROUP}/instances/locked/status`, body } as const
+  // A kind that was defined a moment ago is served, but not by every part of the API server yet.
+  await eventually('there is a locked instance', async () => {
+    await ask(plane, {}, make)
+    const { message } = await ask(plane, {}, lock)
+    if (message !== '') throw new Error(message)
+    return true
+  })
 }
