@@ -109,6 +109,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
   const stopping = new AbortController()
   return {
     name: 'nova-api',
+    isLeading: () => leadership.isLeading,
     checks: [
       { name: 'kubernetes', isReady: () => informers.every((one) => one.isHealthy()) },
       { name: 'messaging', isReady: () => transport.status === 'connected' },

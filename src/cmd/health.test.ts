@@ -111,6 +111,6 @@ describe('health', () => {
   })
 
   it('knows no other path', async () => {
-    expect((await get('/metrics')).code).toBe(404)
+    expect((await get('/elsewhere')).code).toBe(404)
   })
 })

@@ -1,8 +1,9 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Clock, Timer } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import type { Transport } from '../rpc/transport.ts'
+import type { Metrics } from './metrics.ts'
 import type { Service } from './service.ts'
 
 export interface HealthOptions {
@@ -17,16 +18,19 @@ export type RoundTrip = Pick<Transport, 'roundTrip'>
 
 const ROUND_TRIP_INTERVAL_MS = 10_000
 
+const PLAIN = 'text/plain; charset=utf-8'
+
 /**
  * /healthz (the process lives) and /readyz (it can work: what it needs is there, and a message went round the
  * broker not long ago). A broker can be connected and sick; only the round trip tells. What is missing elsewhere
- * is never a reason to be restarted: /healthz knows nothing of it.
+ * is never a reason to be restarted: /healthz knows nothing of it. /metrics is for Prometheus.
  */
 export class HealthServer {
   readonly #service: Service
   readonly #transport: RoundTrip
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #metrics: Metrics | undefined
   readonly #options: HealthOptions
   readonly #server: Server
   #roundTrip: string | undefined = 'no message went round yet'
@@ -42,6 +46,7 @@ export class HealthServer {
       readonly transport: RoundTrip
       readonly clock: Clock
       readonly log: Logger
+      readonly metrics?: Metrics | undefined
     },
     options: HealthOptions,
   ) {
@@ -50,9 +55,15 @@ export class HealthServer {
     this.#clock = deps.clock
     this.#log = deps.log.named('nova.health')
     this.#options = options
+    this.#metrics = deps.metrics
+    deps.metrics?.follow(deps.service, () => this.failures().length === 0)
     this.#server = createServer((request, response) => {
+      if (request.url === '/metrics' && this.#metrics) {
+        void this.#tell(this.#metrics, response)
+        return
+      }
       const { code, body } = this.#answer(request.url)
-      response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' }).end(`${body}\n`)
+      response.writeHead(code, { 'content-type': PLAIN }).end(`${body}\n`)
     })
   }
 
@@ -108,6 +119,15 @@ export class HealthServer {
     if (this.#roundTrip !== undefined) void this.#check()
     const failures = this.failures()
     return failures.length === 0 ? { code: 200, body: 'ok' } : { code: 503, body: failures.join('\n') }
+  }
+
+  async #tell(metrics: Metrics, response: ServerResponse): Promise<void> {
+    try {
+      const { contentType, body } = await metrics.text()
+      response.writeHead(200, { 'content-type': contentType }).end(body)
+    } catch (error) {
+      response.writeHead(500, { 'content-type': PLAIN }).end(`${messageOf(error)}\n`)
+    }
   }
 
   async #check(): Promise<void> {

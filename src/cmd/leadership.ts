@@ -8,6 +8,7 @@ export class Leadership {
   readonly #elector: LeaderElector
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined
+  #isLeading = false
 
   constructor(
     deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger },
@@ -34,9 +35,21 @@ export class Leadership {
     )
   }
 
+  get isLeading(): boolean {
+    return this.#isLeading
+  }
+
   /** Competes from now on; `lead` is called for each term, and its signal ends it. */
   start(lead: (signal: AbortSignal) => Promise<void>): void {
-    this.#running = this.#elector.run(lead, this.#stop.signal)
+    const term = async (signal: AbortSignal): Promise<void> => {
+      this.#isLeading = true
+      try {
+        await lead(signal)
+      } finally {
+        this.#isLeading = false
+      }
+    }
+    this.#running = this.#elector.run(term, this.#stop.signal)
   }
 
   /** Resolves when the work of the term has ended and the lease is given back. */

@@ -15,6 +15,7 @@ import { signerOf } from '../nats-auth/nkey.ts'
 import { TokenReviewer } from '../nats-auth/token-reviewer.ts'
 import { NatsLink } from '../rpc/nats-link.ts'
 import { natsServersOf } from '../rpc/open-transport.ts'
+import { openMetrics } from './open-metrics.ts'
 import { runUntilTold } from './run-until-told.ts'
 import type { Service } from './service.ts'
 
@@ -38,7 +39,8 @@ export async function runNatsAuth(
     requestTimeoutMs: REVIEW_LOST_MS,
   })
   const server = buildServer({ client, clock, log }, conf)
-  await runUntilTold({ service: serviceOf(server, log), transport: server, clock, log }, conf)
+  const metrics = await openMetrics(conf)
+  await runUntilTold({ service: serviceOf(server, log), transport: server, clock, log, metrics }, conf)
   await client.close()
   await sink.close()
 }

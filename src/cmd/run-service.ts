@@ -15,6 +15,7 @@ import { buildApi } from './api.ts'
 import { buildCompute } from './compute.ts'
 import { buildConductor } from './conductor.ts'
 import { openDriver } from './driver.ts'
+import { openMetrics } from './open-metrics.ts'
 import { runUntilTold } from './run-until-told.ts'
 import { buildScheduler } from './scheduler.ts'
 import type { Service, ServiceDeps } from './service.ts'
@@ -70,8 +71,9 @@ async function runService(
     { clock, log },
     { sender, files, ackWaitMs: conf.ackWait, replicas: conf.messagingReplicas },
   )
-  const service = build({ client, transport, clock, ids: new RandomIds(), log })
-  await runUntilTold({ service, transport, clock, log }, conf)
+  const metrics = await openMetrics(conf)
+  const service = build({ client, transport, clock, ids: new RandomIds(), log, meter: metrics })
+  await runUntilTold({ service, transport, clock, log, metrics }, conf)
   await transport.close()
   await client.close()
   await sink.close()

@@ -2,6 +2,7 @@ import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { HealthServer, type RoundTrip } from './health.ts'
+import type { Metrics } from './metrics.ts'
 import type { Service } from './service.ts'
 import { untilAborted, untilSignalled } from './signals.ts'
 
@@ -19,6 +20,7 @@ export async function runUntilTold(
     readonly transport: RoundTrip
     readonly clock: Clock
     readonly log: Logger
+    readonly metrics?: Metrics | undefined
   },
   options: { readonly healthPort: number; readonly stopTimeoutMs?: number },
 ): Promise<void> {

@@ -95,6 +95,7 @@ export function buildScheduler(
   const stopping = new AbortController()
   return {
     name: 'nova-scheduler',
+    isLeading: () => leadership.isLeading,
     checks: [
       { name: 'kubernetes', isReady: () => instances.isHealthy() && nodes.isHealthy() },
       { name: 'messaging', isReady: () => transport.status === 'connected' },

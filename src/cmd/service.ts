@@ -2,6 +2,7 @@ import type { Clock } from '../common/clock.ts'
 import type { IdGenerator } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import type { KubeClient } from '../kube/client.ts'
+import type { RpcMeter } from '../rpc/meter.ts'
 import type { Transport } from '../rpc/transport.ts'
 
 /** What every service is built from. */
@@ -11,6 +12,7 @@ export interface ServiceDeps {
   readonly clock: Clock
   readonly ids: IdGenerator
   readonly log: Logger
+  readonly meter?: RpcMeter | undefined
 }
 
 /** Something a service cannot work without, and whether it is there. */
@@ -28,6 +30,8 @@ export interface Service {
   /** Takes nothing new, finishes what it has begun, and leaves. */
   stop(): Promise<void>
   readonly checks: readonly Check[]
+  /** Whether it leads its likes; not there for a service that all replicas of do alike. */
+  readonly isLeading?: (() => boolean) | undefined
 }
 
 /**

@@ -8,6 +8,7 @@ import { encodeResult } from './envelope.ts'
 import { toRecord } from './error-wire.ts'
 import { DeliveriesExhausted } from './errors.ts'
 import { FAILURE } from './headers.ts'
+import type { Outcome, RpcMeter } from './meter.ts'
 import type { RpcMethod } from './method.ts'
 import { describeSender } from './sender.ts'
 import { assertTarget, describeTarget, type Target } from './target.ts'
@@ -54,6 +55,7 @@ export class RpcServer {
   readonly #clock: Clock
   readonly #ids: IdGenerator = new RandomIds()
   readonly #log: Logger
+  readonly #meter: RpcMeter | undefined
   readonly #options: RpcServerOptions
   readonly #target: Target
   readonly #dispatcher: Dispatcher
@@ -63,13 +65,19 @@ export class RpcServer {
   readonly #subscriptions: Subscription[] = []
 
   constructor(
-    deps: { readonly transport: Transport; readonly clock: Clock; readonly log: Logger },
+    deps: {
+      readonly transport: Transport
+      readonly clock: Clock
+      readonly log: Logger
+      readonly meter?: RpcMeter | undefined
+    },
     options: RpcServerOptions,
   ) {
     assertTarget(options.target)
     this.#transport = deps.transport
     this.#clock = deps.clock
     this.#log = deps.log.named('nova.rpc.server')
+    this.#meter = deps.meter
     this.#options = options
     this.#target = options.target
     this.#dispatcher = new Dispatcher({ topic: options.target.topic, version: options.version })
@@ -135,7 +143,7 @@ export class RpcServer {
     try {
       const opened = this.#open(message, 'call', 1)
       try {
-        return { headers: {}, body: encodeResult(await opened.run()) }
+        return { headers: {}, body: encodeResult(await this.#run(opened)) }
       } catch (error) {
         this.#logFailure(opened, error)
         return failure(error)
@@ -153,7 +161,7 @@ export class RpcServer {
       return // #open has logged it, and nobody waits for an answer.
     }
     try {
-      await opened.run()
+      await this.#run(opened)
     } catch (error) {
       this.#logFailure(opened, error)
     }
@@ -172,7 +180,7 @@ export class RpcServer {
       return this.#giveUp(message, new DeliveriesExhausted({ attempts: attempt - 1 }))
     }
     try {
-      await opened.run()
+      await this.#run(opened)
       return ACK
     } catch (error) {
       this.#logFailure(opened, error)
@@ -181,6 +189,23 @@ export class RpcServer {
       // Handed back by one who leaves: whoever comes next need not wait.
       const isLeaving = this.#stopping.signal.aborted
       return { kind: 'retry', delayMs: isLeaving ? 0 : this.#retryDelayMs(attempt) }
+    }
+  }
+
+  async #run(opened: OpenedMessage): Promise<unknown> {
+    const { method, delivery } = opened
+    const startedMs = this.#clock.now()
+    const ended = (outcome: Outcome): void => {
+      const seconds = (this.#clock.now() - startedMs) / 1000
+      this.#meter?.handled({ kind: delivery.kind, method, outcome, seconds })
+    }
+    try {
+      const result = await opened.run()
+      ended('done')
+      return result
+    } catch (error) {
+      ended(error instanceof NovaError ? 'refused' : 'failed')
+      throw error
     }
   }
 
@@ -194,6 +219,7 @@ export class RpcServer {
         .debug('Received message', { method, ...delivery, sender: describeSender(delivery.sender) })
       return opened
     } catch (error) {
+      this.#meter?.handled({ kind, method: '', outcome: 'unfit', seconds: 0 })
       this.#log.warn('Refused a message', {
         kind,
         target: describeTarget(this.#target),
@@ -219,6 +245,7 @@ export class RpcServer {
       })
       return { kind: 'retry', delayMs: this.#retryDelayMs(Math.min(message.attempt, this.#maxDeliveries)) }
     }
+    this.#meter?.gaveUp(letter.method)
     log.warn('Gave a message up', {
       method: letter.method,
       attempts: letter.attempts,
