@@ -18,10 +18,11 @@ export async function buildImage(tools: Toolbox, cluster: KindCluster): Promise<
 }
 
 /** Installs KubeVirt, and waits until it can run VMs on every worker. */
-export async function installKubeVirt(tools: Toolbox, cluster: KindCluster): Promise<void> {
-  const useEmulation = !(await cluster.hasVirtualization())
-  if (useEmulation)
+export async function installKubeVirt(tools: Toolbox, cluster: KindCluster, emulate: boolean): Promise<void> {
+  const hasHardware = await cluster.hasVirtualization()
+  if (!hasHardware)
     tools.log('the nodes have no /dev/kvm or no /dev/vhost-net: guests are emulated, and slow')
+  const useEmulation = emulate || !hasHardware
   const release = `https://github.com/kubevirt/kubevirt/releases/download/${E2E.kubevirt}`
   await kubectl(tools, [
     'apply',

@@ -8,7 +8,7 @@ import { failed, FakeCommands } from './testing.ts'
 const NODES = ['control-plane', 'worker', 'worker2', 'worker3']
   .map((name) => `${E2E.cluster}-${name}`)
   .join('\n')
-const DEFAULTS = { keep: false, reuse: false, only: undefined }
+const DEFAULTS = { keep: false, reuse: false, emulate: false, only: undefined }
 
 type Answers = ConstructorParameters<typeof FakeCommands>[0]
 
@@ -93,7 +93,7 @@ describe('a run', () => {
   it('installs nothing anew when it is to use what is there', async () => {
     const { commands, make } = run()
 
-    await follow(make({ keep: false, reuse: true, only: 'drained' }, true))
+    await follow(make({ ...DEFAULTS, reuse: true, only: 'drained' }, true))
 
     expect(commands.lines.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
       'kind export',
@@ -121,6 +121,15 @@ describe('a run', () => {
       spec: { configuration: { developerConfiguration: { useEmulation } } },
     })
     expect(said.some((line) => line.includes('guests are emulated'))).toBe(useEmulation)
+  })
+
+  it('emulates where it is told to, whatever there is', async () => {
+    const { commands, make } = run()
+
+    await follow(make({ ...DEFAULTS, emulate: true }))
+
+    const { input } = commands.calls.find(({ line }) => line.endsWith('--filename=-')) ?? {}
+    expect(input).toContain('"useEmulation":true')
   })
 
   it('raises only those limits of the kernel that are too low, and says so', async () => {
