@@ -21,6 +21,8 @@ export default defineConfig({
           include: ['test/real/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // An API server notices a new policy when it does.
+          expect: { poll: { timeout: 30_000 } },
           fileParallelism: false,
         },
       },
