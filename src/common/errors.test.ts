@@ -31,6 +31,7 @@ const {
   KubernetesUnavailable,
   ServiceStopping,
   Forbidden,
+  PolicyNotAuthorized,
 } = errors
 
 const instance = 'uid-1'
@@ -171,6 +172,12 @@ const CASES: readonly Case[] = [
   {
     error: new Forbidden({ reason: 'not yours' }),
     message: 'Not allowed: not yours',
+    outcome: 'terminal',
+    code: 403,
+  },
+  {
+    error: new PolicyNotAuthorized({ policy: 'unlock_override', reason: 'Ask an administrator.' }),
+    message: "Policy doesn't allow unlock_override to be performed. Ask an administrator.",
     outcome: 'terminal',
     code: 403,
   },
