@@ -1,16 +1,15 @@
-import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { z } from 'zod'
 import type { Sender } from '../../src/rpc/sender.ts'
 import { Peer } from './auth-peer.ts'
-import { type ChartNats, type NatsMaterial, startChartNats } from './parts/chart-nats.ts'
+import { NatsKeys } from './nats-keys.ts'
+import { type ChartNats, startChartNats } from './parts/chart-nats.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
 import { makeFolder, removeFolder } from './parts/folder.ts'
 import { kubeconfig } from './parts/users.ts'
 import { ask } from './requests.ts'
-import { MAIN, ServiceProcess } from './service-process.ts'
+import { ServiceProcess } from './service-process.ts'
 
 export const NAMESPACE = 'kilonova-system'
 export const AUDIENCE = 'nats.kilonova.dev'
@@ -41,7 +40,6 @@ const RIGHTS: Readonly<Record<'nats-auth' | 'nats-keys', readonly object[]>> = {
 
 const named = z.looseObject({ metadata: z.looseObject({ uid: z.string() }) })
 const tokenRequest = z.looseObject({ status: z.looseObject({ token: z.string() }) })
-const withData = z.looseObject({ data: z.record(z.string(), z.string()) })
 
 export interface TokenOptions {
   /** The Pod that the token is bound to runs on this node; without one it is bound to no Pod. */
@@ -53,6 +51,7 @@ export interface TokenOptions {
 export class AuthWorld {
   readonly plane: ControlPlane
   readonly dir: string
+  readonly keys: NatsKeys
   readonly #processes = new Map<string, ServiceProcess>()
   readonly #brokers: ChartNats[] = []
   readonly #peers: Peer[] = []
@@ -61,6 +60,7 @@ export class AuthWorld {
   private constructor(plane: ControlPlane, dir: string) {
     this.plane = plane
     this.dir = dir
+    this.keys = new NatsKeys(plane, { namespace: NAMESPACE, dir })
   }
 
   static async start(): Promise<AuthWorld> {
@@ -88,37 +88,14 @@ export class AuthWorld {
 
   /** Runs `kilonova nats-keys` under its own account; its log. */
   async makeKeys(more: readonly string[] = []): Promise<string> {
-    const args = ['nats-keys', '--namespace', NAMESPACE, '--dns-names', '127.0.0.1,localhost', ...more]
-    const config = await this.kubeconfig('nats-keys')
-    const { stderr } = await promisify(execFile)(process.execPath, [MAIN, ...args, '--kubeconfig', config])
-    return stderr
-  }
-
-  async entries(kind: 'secrets' | 'configmaps', name: string): Promise<Record<string, string>> {
-    const path = `/api/v1/namespaces/${NAMESPACE}/${kind}/${name}`
-    const { data } = withData.parse((await ask(this.plane, {}, { method: 'GET', path })).body)
-    if (kind === 'configmaps') return data
-    return Object.fromEntries(
-      Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
-    )
+    return this.keys.make(await this.kubeconfig('nats-keys'), more)
   }
 
   /** NATS with the keys there are, as the chart's pods get them. */
   async startNats(replicas = 1): Promise<ChartNats> {
-    const nats = await startChartNats(await this.material(), replicas)
+    const nats = await startChartNats(await this.keys.material(), replicas)
     this.#brokers.push(nats)
     return nats
-  }
-
-  /** What pods of NATS are given, and what clients trust from now on. */
-  async material(): Promise<NatsMaterial> {
-    await this.#folderOf('configmaps', 'kilonova-nats-ca')
-    const {
-      'tls.crt': cert = '',
-      'tls.key': key = '',
-      ...env
-    } = await this.entries('secrets', 'kilonova-nats-server')
-    return { env, tls: { 'tls.crt': cert, 'tls.key': key, 'ca.crt': readFileSync(this.caFile, 'utf8') } }
   }
 
   /** `kilonova nats-auth` under its own account, by a name of its own; not started yet. */
@@ -128,8 +105,8 @@ export class AuthWorld {
       {
         KILONOVA_KUBECONFIG: await this.kubeconfig('nats-auth'),
         KILONOVA_MESSAGING: nats.url,
-        KILONOVA_MESSAGING_CA_FILE: this.caFile,
-        KILONOVA_NATS_KEYS_DIR: await this.#folderOf('secrets', 'kilonova-nats-auth'),
+        KILONOVA_MESSAGING_CA_FILE: this.keys.caFile,
+        KILONOVA_NATS_KEYS_DIR: await this.keys.folderOf('secrets', 'kilonova-nats-auth'),
         KILONOVA_SERVICE_ACCOUNTS: SERVICES.map((one) => `${one}=${NAMESPACE}/kilonova-${one}`).join(','),
         KILONOVA_LOG_LEVEL: 'debug',
       },
@@ -137,11 +114,6 @@ export class AuthWorld {
     )
     this.#processes.set(name, process)
     return process
-  }
-
-  /** Whom clients of NATS trust. */
-  get caFile(): string {
-    return join(this.dir, 'kilonova-nats-ca', 'ca.crt')
   }
 
   /** A token as kubelet asks for one in the name of a Pod. */
@@ -164,7 +136,7 @@ export class AuthWorld {
     const tokenFile = join(this.dir, `token-${++this.#made}`)
     writeFileSync(tokenFile, token)
     const replicas = nats.parts.length
-    const peer = new Peer(nats.url, sender, { tokenFile, caFile: this.caFile, replicas })
+    const peer = new Peer(nats.url, sender, { tokenFile, caFile: this.keys.caFile, replicas })
     this.#peers.push(peer)
     return peer
   }
@@ -229,16 +201,6 @@ export class AuthWorld {
       roleRef: { apiGroup: group, kind, name: `kilonova-${account}` },
       subjects: [{ kind: 'ServiceAccount', namespace: NAMESPACE, name: `kilonova-${account}` }],
     })
-  }
-
-  /** An object's entries as files, as a volume shows them. */
-  async #folderOf(kind: 'secrets' | 'configmaps', name: string): Promise<string> {
-    const folder = join(this.dir, name)
-    mkdirSync(folder, { recursive: true })
-    for (const [file, text] of Object.entries(await this.entries(kind, name))) {
-      writeFileSync(join(folder, file), text)
-    }
-    return folder
   }
 
   async #post(path: string, object: object): Promise<unknown> {

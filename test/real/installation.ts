@@ -47,6 +47,13 @@ export type Account =
   | 'catalogue'
   | 'check'
 
+export interface TokenOptions {
+  /** The Pod runs there. */
+  readonly node?: string | undefined
+  /** Whom the token is for; without one, the API server. */
+  readonly audience?: string
+}
+
 /** The chart's rights in a control plane: definitions, accounts, roles and policies, without the workloads. */
 export class Installation {
   readonly namespace = NAMESPACE
@@ -87,7 +94,7 @@ export class Installation {
   }
 
   /** A token as kubelet hands it to a Pod of this account; an agent's Pod is on a node. */
-  async token(account: Account, node?: string): Promise<string> {
+  async token(account: Account, { node, audience }: TokenOptions = {}): Promise<string> {
     const name = `${RELEASE}-${account}`
     const pod = await this.#makePod(name, node)
     const answer = await ask(
@@ -100,6 +107,7 @@ export class Installation {
           apiVersion: 'authentication.k8s.io/v1',
           kind: 'TokenRequest',
           spec: {
+            ...(audience !== undefined && { audiences: [audience] }),
             expirationSeconds: TOKEN_SECONDS,
             boundObjectRef: { apiVersion: 'v1', kind: 'Pod', ...pod },
           },
@@ -115,7 +123,9 @@ export class Installation {
     const name = [account, node, ++kubeconfigs].filter(Boolean).join('-')
     const path = join(this.#plane.dir, `${name}.kubeconfig`)
     const { url, caFile } = this.#plane
-    writeFileSync(path, kubeconfig(name, await this.token(account, node), { url, caFile }), { mode: 0o600 })
+    writeFileSync(path, kubeconfig(name, await this.token(account, { node }), { url, caFile }), {
+      mode: 0o600,
+    })
     return path
   }
 

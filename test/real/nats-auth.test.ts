@@ -68,7 +68,7 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
   describe('refuses', () => {
     /** As anybody who has the CA's certificate can try. */
     const tryWith = async (options: object): Promise<unknown> => {
-      const tls = { ca: readFileSync(world.caFile, 'utf8') }
+      const tls = { ca: readFileSync(world.keys.caFile, 'utf8') }
       return connect({ servers: nats.urls[0] ?? '', reconnect: false, name: 'eve', tls, ...options }).then(
         async (nc) => {
           await nc.close()
@@ -158,7 +158,7 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
 
     beforeEach(async () => {
       await enter({ service: 'api' })
-      const ca = readFileSync(world.caFile, 'utf8')
+      const ca = readFileSync(world.keys.caFile, 'utf8')
       const token = await world.tokenOf(NODE_1)
       nc = await connect({ servers: nats.urls[0] ?? '', reconnect: false, token, tls: { ca } })
       violations = []

@@ -18,10 +18,10 @@ describe.skipIf(needed !== undefined)('kilonova nats-keys, under its own account
 
   const all = (): Promise<unknown> =>
     Promise.all([
-      world.entries('secrets', 'kilonova-nats-auth'),
-      world.entries('secrets', 'kilonova-nats-server'),
-      world.entries('secrets', 'kilonova-nats-ca-key'),
-      world.entries('configmaps', 'kilonova-nats-ca'),
+      world.keys.entries('secrets', 'kilonova-nats-auth'),
+      world.keys.entries('secrets', 'kilonova-nats-server'),
+      world.keys.entries('secrets', 'kilonova-nats-ca-key'),
+      world.keys.entries('configmaps', 'kilonova-nats-ca'),
     ])
 
   it('makes the same keys however many run at once, and none twice', async () => {
@@ -51,16 +51,16 @@ describe.skipIf(needed !== undefined)('kilonova nats-keys, under its own account
     await auth.start()
     const conductor = await world.service(nats, { service: 'conductor' })
     const agent = await world.service(nats, { service: 'compute', host: 'node-1' })
-    const before = await world.entries('configmaps', 'kilonova-nats-ca')
+    const before = await world.keys.entries('configmaps', 'kilonova-nats-ca')
     const oldIssuer = await issuerOf(nats.urls[0])
 
     await world.deleteObject('secrets', 'kilonova-nats-ca-key')
     await world.deleteObject('secrets', 'kilonova-nats-server')
     await world.makeKeys()
-    const after = await world.entries('configmaps', 'kilonova-nats-ca')
+    const after = await world.keys.entries('configmaps', 'kilonova-nats-ca')
     expect(after['ca.crt']).toContain(before['ca.crt'])
     // NATS sends away whom the callout let in, when its configuration is read anew.
-    await nats.renew(await world.material())
+    await nats.renew(await world.keys.material())
     await eventually('both are back', () => agent.connections > 1 && conductor.connections > 1)
 
     expect(await agent.call({ topic: 'conductor' }, 'again')).toBe('again yourself')

@@ -19,6 +19,7 @@ import { installKubeVirt, uninstallKubeVirt } from '../scenarios/kubevirt-crds.t
 import { makeNamespace } from '../scenarios/namespaces.ts'
 import { type Broker, QUICK, type World, type WorldOptions } from '../scenarios/world.ts'
 import { type Account, Installation } from './installation.ts'
+import { InstalledNats } from './installed-nats.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
 import { kubevirtCrdFiles } from './parts/crds.ts'
 import { type NatsServer, startNats } from './parts/nats.ts'
@@ -29,25 +30,34 @@ const clock = new SystemClock()
 
 export interface RealWorldOptions {
   /**
-   * The services have the chart's own accounts, and with them exactly its rights; the chart's policies are at work. Told
-   * of what was installed.
+   * As the chart installs them: the services have its accounts and with them exactly its rights, its policies are at
+   * work, and NATS asks nats-auth who they are. Told of what was installed.
    */
-  readonly rights?: (installation: Installation) => void
+  readonly installed?: (installation: Installation) => void
   readonly apiserverArgs?: readonly string[]
 }
 
-/** kube-apiserver, etcd and nats-server, and each service as a process of its own. */
+/** Where the services are let in, and how. */
+interface Doors {
+  readonly broker: Broker
+  access(name: string): Promise<Readonly<Record<string, string>>>
+  stop(): Promise<void>
+}
+
+/**
+ * kube-apiserver, etcd and nats-server, and each service as a process of its own. Without `installed` all of them are
+ * administrators, and the broker takes everything from everybody.
+ */
 export async function makeRealWorld(
   options: WorldOptions = {},
-  { rights, apiserverArgs = [] }: RealWorldOptions = {},
+  { installed, apiserverArgs = [] }: RealWorldOptions = {},
 ): Promise<World> {
-  const [plane, nats] = await Promise.all([startControlPlane({ extraArgs: apiserverArgs }), startNats()])
+  const plane = await startControlPlane({ extraArgs: apiserverArgs })
   const client = HttpKubeClient.fromKubeConfig(loadKubeConfig({ path: plane.kubeconfigPath }), { clock })
   const hosts = nodeNames(options.nodes ?? 3)
-  const crds = rights ? kubevirtCrds() : [...kilonovaCrds(), ...kubevirtCrds()]
+  const crds = installed ? kubevirtCrds() : [...kilonovaCrds(), ...kubevirtCrds()]
   await installCrds({ client, clock }, crds, { replace: false })
-  const installation = rights && (await Installation.apply(plane))
-  if (installation) rights?.(installation)
+  const doors = installed ? await guardedDoors(plane, installed) : await openDoors(plane)
   const now = toTimestamp(clock.now())
   await Promise.all([seedCatalogue(client), ...hosts.map((host) => createNode(client, host, now))])
 
@@ -59,16 +69,14 @@ export async function makeRealWorld(
     { handle: async (method, path, body) => standIn.handleSubresource(method, path, body) },
   )
   const folder = mkdtempSync(join(tmpdir(), 'kilonova-'))
-  const access = installation ? accessBy(installation) : async () => accessOfAdmin(plane)
   const env = {
-    KILONOVA_MESSAGING: nats.url,
     KILONOVA_LOG_LEVEL: 'debug',
     // Each process is started many times, with the same code.
     NODE_COMPILE_CACHE: join(tmpdir(), 'kilonova-compile-cache'),
     ...QUICK,
     ...options.env,
   }
-  const processes = new ServiceProcesses(folder, async (name) => ({ ...env, ...(await access(name)) }))
+  const processes = new ServiceProcesses(folder, async (name) => ({ ...env, ...(await doors.access(name)) }))
   const agents = hosts.map((host) => `nova-compute-${host}`)
   const names = ['nova-api', 'nova-scheduler', 'nova-conductor', ...agents]
   await Promise.all([subresources.start(), ...names.map((name) => processes.start(name))])
@@ -83,7 +91,7 @@ export async function makeRealWorld(
       goAway: () => plane.kill(),
       comeBack: async () => (plane.apiserver.running ? undefined : plane.restart()),
     },
-    broker: brokerOf(nats),
+    broker: doors.broker,
     kubevirt: {
       uninstall: () => uninstallKubeVirt(client),
       install: () => installKubeVirt(client, kubevirtCrds()),
@@ -102,29 +110,49 @@ export async function makeRealWorld(
       await standIn.stop()
       await subresources.stop()
       await client.close()
-      await Promise.all([plane.stop(), nats.stop()])
+      await Promise.all([plane.stop(), doors.stop()])
       rmSync(folder, { recursive: true, force: true })
     },
   }
 }
 
-function accessOfAdmin(plane: ControlPlane): Readonly<Record<string, string>> {
-  return { KILONOVA_KUBECONFIG: plane.kubeconfigPath }
+async function openDoors(plane: ControlPlane): Promise<Doors> {
+  const nats = await startNats()
+  return {
+    broker: brokerOf(nats),
+    access: async () => ({ KILONOVA_KUBECONFIG: plane.kubeconfigPath, KILONOVA_MESSAGING: nats.url }),
+    stop: () => nats.stop(),
+  }
 }
 
-/** As in its Pod, each service has a token of its own account, and an agent's is of its node. */
-function accessBy(installation: Installation): (name: string) => Promise<Readonly<Record<string, string>>> {
-  const made = new Map<string, Promise<string>>()
-  return async (name) => {
+/** As in its Pod, each service has tokens of its own account, and an agent's are of its node. */
+async function guardedDoors(
+  plane: ControlPlane,
+  installed: (installation: Installation) => void,
+): Promise<Doors> {
+  const installation = await Installation.apply(plane)
+  installed(installation)
+  const nats = await InstalledNats.start(plane, installation)
+  const made = new Map<string, Promise<Readonly<Record<string, string>>>>()
+  const make = async (name: string): Promise<Readonly<Record<string, string>>> => {
     const { service, rest } = partsOf(name)
     const node = service === 'compute' ? rest : undefined
-    const path = made.get(name) ?? installation.kubeconfig(accountOf(service), node)
-    made.set(name, path)
+    const account = accountOf(service)
     return {
-      KILONOVA_KUBECONFIG: await path,
+      ...(await nats.access(account, node)),
+      KILONOVA_KUBECONFIG: await installation.kubeconfig(account, node),
       KILONOVA_LEASE_NAMESPACE: installation.namespace,
       KILONOVA_TRUST_REQUESTER: 'true',
     }
+  }
+  return {
+    broker: await nats.broker({ clock, log: silent }),
+    access: (name) => {
+      const access = made.get(name) ?? make(name)
+      made.set(name, access)
+      return access
+    },
+    stop: () => nats.stop(),
   }
 }
 

@@ -31,7 +31,7 @@ describe.skipIf(needed !== undefined)('the agent of a node', () => {
     await installKubeVirtCrds(plane)
     const installation = await Installation.apply(plane)
     const [one = '', two = '', long = '', none = ''] = await Promise.all(
-      ['node-1', 'node-2', LONG, undefined].map((node) => installation.token('compute', node)),
+      ['node-1', 'node-2', LONG, undefined].map((node) => installation.token('compute', { node })),
     )
     tokens = { 'node-1': one, 'node-2': two, long, none }
     await put(VMS, makeVm('ours', 'node-1'))

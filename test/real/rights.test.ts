@@ -188,7 +188,7 @@ describe.skipIf(needed !== undefined)('the rights of the services', () => {
     const accounts = new Set([...REFUSED, ...ALLOWED].map(([account]) => account))
     for (const account of accounts) {
       const node = account === 'compute' ? 'node-1' : undefined
-      tokens.set(account, await installation.token(account, node))
+      tokens.set(account, await installation.token(account, { node }))
     }
   })
   afterAll(() => plane?.stop())

@@ -1,4 +1,4 @@
-import { afterAll, describe } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { describeBadInput } from '../scenarios/bad-input.ts'
 import { describeBuildSlots } from '../scenarios/build-slots.ts'
 import { describeChaos } from '../scenarios/chaos.ts'
@@ -15,32 +15,104 @@ import { describeMessages } from '../scenarios/messages.ts'
 import { describeNoKubeVirt } from '../scenarios/no-kubevirt.ts'
 import { describeRaces } from '../scenarios/races.ts'
 import { SharedWorlds } from '../scenarios/shared-worlds.ts'
+import type { Manifest } from './chart.ts'
+import { makeFolder, removeFolder } from './parts/folder.ts'
 import { makeRealWorld } from './real-world.ts'
+import { grantedRights, RightsAudit } from './rights-used.ts'
 import { setupNeeded } from './setup-needed.ts'
+import { describeWhoAsked } from './who-asked.ts'
 
-describe.skipIf(setupNeeded() !== undefined)('on kube-apiserver, etcd and nats-server', () => {
-  const worlds = new SharedWorlds(makeRealWorld)
-  afterAll(() => worlds.stop())
+const needed = setupNeeded()
+if (needed !== undefined) console.log(needed)
 
-  describeLifeCycle(worlds.make)
-  describeBadInput(worlds.make)
-  describeFailedBuilds(worlds.make)
-  describeBuildSlots(worlds.make)
-  describeRaces(worlds.make)
-  describeLocks(worlds.make)
-  describeMessages(worlds.make)
-  describeKubectl(worlds.make)
-  describeExamples(worlds.make)
-  describeNoKubeVirt(worlds.make)
-})
+const SERVICES = ['api', 'scheduler', 'conductor', 'compute']
 
-describe.skipIf(setupNeeded() !== undefined)('on kube-apiserver, etcd and nats-server, breaking them', () => {
-  const worlds = new SharedWorlds(makeRealWorld)
-  afterAll(() => worlds.stop())
+/** What these scenarios do not come to. */
+const SELDOM: ReadonlySet<string> = new Set([
+  // A record goes seven days after its operation finished.
+  'api: delete compute.kilonova.dev/instanceactions',
+  // The same event again, within minutes.
+  'api: patch events',
+  'scheduler: patch events',
+  'conductor: patch events',
+  // A message came before the watch told of its instance.
+  'scheduler: get compute.kilonova.dev/instances',
+  // An agent that died in a build asks anew what to build, and the conductor's caches know it not.
+  'conductor: get compute.kilonova.dev/flavors',
+  'conductor: get compute.kilonova.dev/images',
+])
 
-  describeGuests(worlds.make)
+/** Worlds as the chart installs them, and what was asked of their API servers. */
+function installedWorlds(): {
+  readonly worlds: SharedWorlds
+  readonly audit: RightsAudit
+  readonly manifests: () => readonly Manifest[]
+} {
+  const folder = makeFolder('rights')
+  const audit = new RightsAudit(folder)
+  let manifests: readonly Manifest[] = []
+  const worlds = new SharedWorlds((options) =>
+    makeRealWorld(options, {
+      apiserverArgs: audit.args(),
+      installed: (installation) => {
+        manifests = installation.manifests
+      },
+    }),
+  )
+  afterAll(async () => {
+    await worlds.stop()
+    removeFolder(folder)
+  })
+  return { worlds, audit, manifests: () => manifests }
+}
+
+describe.skipIf(needed !== undefined)(
+  'on kube-apiserver, etcd and nats-server, as the chart has them',
+  () => {
+    const { worlds, audit, manifests } = installedWorlds()
+
+    describeWhoAsked(worlds.make)
+    describeLifeCycle(worlds.make)
+    describeBadInput(worlds.make)
+    describeFailedBuilds(worlds.make)
+    describeBuildSlots(worlds.make)
+    describeRaces(worlds.make)
+    describeLocks(worlds.make)
+    describeKubectl(worlds.make)
+    describeExamples(worlds.make)
+    describeGuests(worlds.make)
+    describeNoKubeVirt(worlds.make)
+
+    describe('afterwards', () => {
+      it('nobody was refused what they asked for', () => {
+        expect(audit.read().refused).toEqual([])
+      })
+
+      it('no right is there that nobody uses', () => {
+        const { used } = audit.read()
+        const idle = grantedRights(manifests(), SERVICES).filter((right) => !used.has(right))
+        expect(idle.filter((right) => !SELDOM.has(right))).toEqual([])
+      })
+    })
+  },
+)
+
+describe.skipIf(needed !== undefined)('on the same, breaking them', () => {
+  const { worlds, audit } = installedWorlds()
+
   describeDeadPeers(worlds.make)
   describeKills(worlds.make)
   describeHostsDown(worlds.make)
   describeChaos(worlds.make)
+
+  it('nobody was refused what they asked for, afterwards', () => {
+    expect(audit.read().refused).toEqual([])
+  })
+})
+
+describe.skipIf(needed !== undefined)('on a broker that lets everybody send everything', () => {
+  const worlds = new SharedWorlds(makeRealWorld)
+  afterAll(() => worlds.stop())
+
+  describeMessages(worlds.make)
 })

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { renderChart } from '../chart.ts'
 import { makeFolder, removeFolder } from './folder.ts'
 import { greets } from './nats.ts'
@@ -20,6 +21,10 @@ export interface ChartNats {
   readonly url: string
   readonly urls: readonly string[]
   readonly parts: readonly Part[]
+  /** How many messages all streams hold. */
+  stored(): Promise<number>
+  /** Ends the servers, and takes away what they stored; `restart()` begins with nothing. */
+  wipe(): Promise<void>
   stop(): Promise<void>
   kill(): Promise<void>
   restart(): Promise<void>
@@ -52,6 +57,14 @@ async function startOnce(material: NatsMaterial, replicas: number): Promise<Char
     urls: places.map(({ port }) => `tls://127.0.0.1:${port}`),
     parts,
     stop,
+    stored: async () => {
+      const { messages } = await jetstreamOf(places[0])
+      return messages
+    },
+    wipe: async () => {
+      await Promise.all(parts.map((part) => part.kill()))
+      for (const place of places) removeFolder(join(place.dir, 'data'))
+    },
     kill: async () => void (await Promise.all(parts.map((part) => part.kill()))),
     restart: async () => void (await Promise.all(parts.map((part) => part.restart()))),
     renew: async ({ tls }) => {
@@ -59,6 +72,12 @@ async function startOnce(material: NatsMaterial, replicas: number): Promise<Char
       for (const { pid } of parts) if (pid !== undefined) process.kill(pid, 'SIGHUP')
     },
   }
+}
+
+const jetstream = z.looseObject({ messages: z.int() })
+
+async function jetstreamOf(place: Place | undefined): Promise<z.infer<typeof jetstream>> {
+  return jetstream.parse(await (await fetch(`http://127.0.0.1:${place?.monitorPort}/jsz`)).json())
 }
 
 /** Where one server is: in the chart each has a host of its own. */
