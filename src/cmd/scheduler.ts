@@ -36,7 +36,12 @@ export function buildScheduler(
   const events = new EventRecorder(deps, { component: 'nova-scheduler', instance: settings.identity })
   const computeRpc = new ComputeRpcApi({ rpc })
   const monitor = new ServiceMonitor(
-    { client, nodes, computeRpc, clock, ids: deps.ids, log },
+    {
+      ...deps,
+      nodes,
+      computeRpc,
+      isHearing: () => transport.status === 'connected',
+    },
     {
       serviceDownAfterMs: settings.serviceDownTime,
       checkIntervalMs: Math.min(CHECK_INTERVAL_MS, settings.serviceDownTime / 2),

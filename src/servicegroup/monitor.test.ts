@@ -17,6 +17,7 @@ let client: MemoryKubeClient
 let nodes: ToldInformer<ComputeNode>
 let logs: LogCapture
 let monitor: ServiceMonitor
+let isHearing: boolean
 /** The hosts whose agents were asked to report. */
 let asked: string[]
 
@@ -26,11 +27,22 @@ beforeEach(() => {
   nodes = new ToldInformer(COMPUTE_NODE)
   logs = captureLog()
   asked = []
+  isHearing = true
   const computeRpc = {
     updateAvailableResource: async (_ctx: RequestContext, host: string) => void asked.push(host),
   }
-  const deps = { client, nodes: nodes.informer, computeRpc, clock, ids: new RandomIds(), log: logs.log }
-  monitor = new ServiceMonitor(deps, OPTIONS)
+  monitor = new ServiceMonitor(
+    {
+      client,
+      nodes: nodes.informer,
+      computeRpc,
+      isHearing: () => isHearing,
+      clock,
+      ids: new RandomIds(),
+      log: logs.log,
+    },
+    OPTIONS,
+  )
 })
 
 type Fields = NonNullable<Parameters<typeof makeComputeNode>[0]>
@@ -48,6 +60,23 @@ async function shown(name = 'node-1'): Promise<unknown> {
 }
 
 describe('an agent', () => {
+  it('is not down for what nobody could hear, and has its whole time again afterwards', async () => {
+    await putNode()
+    monitor.start()
+    monitor.seen('node-1')
+    isHearing = false
+    await clock.advance(600_000)
+    expect(monitor.isUp('node-1')).toBe(true)
+    isHearing = true
+    await clock.advance(55_000)
+    expect(monitor.isUp('node-1')).toBe(true)
+    expect(await shown()).toEqual(['up', undefined])
+
+    await clock.advance(10_000)
+    expect(monitor.isUp('node-1')).toBe(false)
+    expect(await shown()).toEqual(['down', 'no heartbeat for 60 s'])
+  })
+
   it('is up for as long as its last heartbeat is not too old', async () => {
     await putNode()
     monitor.start()

@@ -23,6 +23,7 @@ export interface MonitorOptions {
 export class ServiceMonitor {
   readonly #client: KubeClient
   readonly #computeRpc: Pick<ComputeRpcApi, 'updateAvailableResource'>
+  readonly #isHearing: () => boolean
   readonly #ids: IdGenerator
   readonly #nodes: Informer<ComputeNode>
   readonly #clock: Clock
@@ -31,7 +32,8 @@ export class ServiceMonitor {
   readonly #lastSeen = new Map<string, number>()
   /** Hosts that report and had no ComputeNode at their last heartbeat. */
   readonly #unknown = new Set<string>()
-  #startedAt = 0
+  /** Since when silence proves something: nobody is heard before the start, and while the broker is away. */
+  #hearingSince = 0
   #timer: Timer | undefined
 
   constructor(
@@ -39,6 +41,8 @@ export class ServiceMonitor {
       readonly client: KubeClient
       readonly nodes: Informer<ComputeNode>
       readonly computeRpc: Pick<ComputeRpcApi, 'updateAvailableResource'>
+      /** Whether heartbeats can come in at all. */
+      readonly isHearing: () => boolean
       readonly clock: Clock
       readonly ids: IdGenerator
       readonly log: Logger
@@ -47,6 +51,7 @@ export class ServiceMonitor {
   ) {
     this.#client = deps.client
     this.#computeRpc = deps.computeRpc
+    this.#isHearing = deps.isHearing
     this.#ids = deps.ids
     this.#nodes = deps.nodes
     this.#clock = deps.clock
@@ -56,7 +61,7 @@ export class ServiceMonitor {
 
   /** Agents that were up count as heard of now: a new monitor gives each the time to report. */
   start(): void {
-    this.#startedAt = this.#clock.now()
+    this.#hearingSince = this.#clock.now()
     this.#lastSeen.clear()
     this.#timer = this.#clock.every(this.#options.checkIntervalMs, () => this.#check())
   }
@@ -81,10 +86,11 @@ export class ServiceMonitor {
   /** Whether the agent of a host reports. */
   isUp(host: string): boolean {
     const now = this.#clock.now()
+    const isLate = (since: number): boolean => now - since > this.#options.serviceDownAfterMs
     const seen = this.#lastSeen.get(host)
-    if (seen !== undefined) return now - seen <= this.#options.serviceDownAfterMs
+    if (seen !== undefined && !isLate(seen)) return true
     const wasUp = this.#nodes.store.get(host)?.status?.state === 'up'
-    return wasUp && now - this.#startedAt <= this.#options.serviceDownAfterMs
+    return wasUp && !isLate(this.#hearingSince)
   }
 
   /**
@@ -107,6 +113,7 @@ export class ServiceMonitor {
   }
 
   #check(): void {
+    if (!this.#isHearing()) this.#hearingSince = this.#clock.now()
     for (const node of this.#nodes.store.list()) {
       if (node.status?.state !== 'up') continue
       const name = node.metadata.name
