@@ -147,6 +147,14 @@ export const VALUES_SCHEMA: Schema = object("Values of Kilonova's chart.", {
   networkPolicy: object('NetworkPolicies.', {
     enabled: flag("Nothing reaches the services, and only they reach the chart's NATS."),
     natsClients: kubernetes('array', "More that may reach the chart's NATS, as peers of a NetworkPolicy."),
+    metricsClients: kubernetes('array', "Who may read the services' metrics, as peers of a NetworkPolicy."),
+  }),
+  metrics: object('Metrics of the services, for Prometheus; see docs/metrics.md.', {
+    serviceMonitor: object('ServiceMonitor of the Prometheus operator.', {
+      enabled: flag('Make one. Its definition must be there.'),
+      interval: text('How often the metrics are read.', '^[0-9]+(ms|s|m|h)$'),
+      labels: mapOf({ type: 'string' }, 'What Prometheus selects ServiceMonitors by.'),
+    }),
   }),
   rbac: object('Rights of the services.', {
     create: flag('Make ServiceAccounts, roles and bindings. Off: make them under the same names.'),

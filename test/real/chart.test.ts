@@ -63,6 +63,49 @@ interface Pod {
   readonly pod: z.infer<typeof template>
 }
 
+/** As much of the Prometheus operator's definition as we write. */
+const SERVICE_MONITORS = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'servicemonitors.monitoring.coreos.com' },
+  spec: {
+    group: 'monitoring.coreos.com',
+    scope: 'Namespaced',
+    names: { kind: 'ServiceMonitor', plural: 'servicemonitors', singular: 'servicemonitor' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: {
+              spec: {
+                type: 'object',
+                required: ['endpoints', 'selector'],
+                properties: {
+                  endpoints: {
+                    type: 'array',
+                    items: {
+                      type: 'object',
+                      properties: Object.fromEntries(
+                        ['port', 'path', 'interval'].map((name) => [name, { type: 'string' }]),
+                      ),
+                    },
+                  },
+                  selector: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+                  podTargetLabels: { type: 'array', items: { type: 'string' } },
+                },
+              },
+            },
+          },
+        },
+      },
+    ],
+  },
+}
+
 const needed = setupNeeded()
 
 describe.skipIf(needed !== undefined)('the chart', () => {
@@ -80,6 +123,7 @@ describe.skipIf(needed !== undefined)('the chart', () => {
     const enforce = 'pod-security.kubernetes.io/enforce=restricted'
     await cluster.must('kubectl', ['label', 'namespace', NAMESPACE, enforce])
     await cluster.must('kubectl', ['create', ...kilonovaCrdFiles().map((file) => `--filename=${file}`)])
+    await cluster.must('kubectl', ['create', '--filename=-'], JSON.stringify(SERVICE_MONITORS))
   })
   afterAll(async () => {
     await plane?.stop()

@@ -130,6 +130,9 @@ tls://{{ include "kilonova.fullname" . }}-nats.{{ .Release.Namespace }}.svc:4222
 {{- $root := .root -}}
 labels:
   {{- include "kilonova.labels" (list $root .component) | nindent 2 }}
+  {{- if .hasMetrics }}
+  compute.kilonova.dev/metrics: "true"
+  {{- end }}
   {{- with .values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -187,7 +190,7 @@ topologySpreadConstraints:
 {{- define "kilonova.servicePod" -}}
 {{- $root := .root -}}
 metadata:
-  {{- include "kilonova.podMetadata" . | nindent 2 }}
+  {{- include "kilonova.podMetadata" (merge (dict "hasMetrics" true) .) | nindent 2 }}
 spec:
   serviceAccountName: {{ include "kilonova.fullname" $root }}-{{ .component }}
   automountServiceAccountToken: true
