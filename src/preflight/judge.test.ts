@@ -181,7 +181,7 @@ describe('what is said of a cluster', () => {
       facts: factsOf({ policies: seen({ validating: [], mutating: absent }) }),
       check: 'requester',
       outcome: 'warn',
-      says: /v1.36.2 serves no MutatingAdmissionPolicy: .*; it is there from Kubernetes v1.34 on/,
+      says: /v1.36.2 serves no MutatingAdmissionPolicy: .*; it is there from Kubernetes v1.36 on/,
     },
     {
       name: 'one that may not be looked at',

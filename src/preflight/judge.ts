@@ -4,7 +4,7 @@ import type { Finding } from './finding.ts'
 /** CRDs with selectable fields; the node in the tokens of agents and admission policies came a version before. */
 const OLDEST_MINOR = 31
 /** MutatingAdmissionPolicy is on without more ado. */
-const STAMPS_MINOR = 34
+const STAMPS_MINOR = 36
 const INSTALL_KILONOVA = 'install the chart: helm install kilonova charts/kilonova'
 const INSTALL_KUBEVIRT = 'install it, see https://kubevirt.io/user-guide/cluster_admin/installation'
 /** The policies of the chart, by the end of their names, and what is so without them. */
@@ -166,7 +166,12 @@ function ofStamp(look: Look<readonly string[]>, { text }: Version): Finding {
   if (look.kind === 'failed') return unseen(check, look)
   if (look.kind === 'absent') {
     const found = `${text} serves no MutatingAdmissionPolicy: ${unknown}`
-    return { check, outcome: 'warn', found, remedy: `it is there from Kubernetes v1.${STAMPS_MINOR} on` }
+    return {
+      check,
+      outcome: 'warn',
+      found,
+      remedy: `it is there from Kubernetes v1.${STAMPS_MINOR} on, and before where its beta is switched on`,
+    }
   }
   if (look.value.length > 0) return { check, outcome: 'ok', found: look.value.join(', ') }
   const remedy = 'upgrade the chart with policies.enabled=true'
