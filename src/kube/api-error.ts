@@ -161,5 +161,14 @@ export function isInvalid(error: unknown): error is ApiError {
 
 /** It may pass by itself: no answer, too many requests, or the server's own trouble. */
 export function isRetryable(error: unknown): error is ApiError {
-  return error instanceof ApiError && (error.code === 0 || error.code === 429 || error.code >= 500)
+  if (!(error instanceof ApiError)) return false
+  return error.code === 0 || error.code === 429 || error.code >= 500 || isUndecided(error)
+}
+
+/**
+ * A refusal by an authorizer that could not look everything up, and says so after `RBAC:`. An API server that has just
+ * started refuses so what it allows a second later.
+ */
+function isUndecided({ code, message }: ApiError): boolean {
+  return code === 403 && message.includes(': RBAC: ')
 }
