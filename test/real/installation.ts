@@ -89,7 +89,7 @@ export class Installation {
       ...PROBE_RIGHTS,
     ])
     await prepareProbes(plane)
-    await installation.#untilActive()
+    await installation.untilActive()
     return installation
   }
 
@@ -154,7 +154,7 @@ export class Installation {
   }
 
   /** The API server takes a moment to notice a new policy, and nothing tells when. */
-  async #untilActive(): Promise<void> {
+  async untilActive(): Promise<void> {
     const installed = new Set(this.manifests.map(({ metadata }) => metadata.name))
     const agent = bearer(await this.token('compute'))
     for (const { policy, who, asked, isActive } of POLICY_PROBES) {

@@ -40,7 +40,10 @@ export interface RealWorldOptions {
 /** Where the services are let in, and how. */
 interface Doors {
   readonly broker: Broker
+  readonly env?: Readonly<Record<string, string>>
   access(name: string): Promise<Readonly<Record<string, string>>>
+  /** Resolves when users can get in: an API server that has just started cannot stamp who asks yet. */
+  areOpen(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -75,6 +78,7 @@ export async function makeRealWorld(
     NODE_COMPILE_CACHE: join(tmpdir(), 'kilonova-compile-cache'),
     ...QUICK,
     ...options.env,
+    ...doors.env,
   }
   const processes = new ServiceProcesses(folder, async (name) => ({ ...env, ...(await doors.access(name)) }))
   const agents = hosts.map((host) => `nova-compute-${host}`)
@@ -89,7 +93,10 @@ export async function makeRealWorld(
     standIn,
     apiServer: {
       goAway: () => plane.kill(),
-      comeBack: async () => (plane.apiserver.running ? undefined : plane.restart()),
+      comeBack: async () => {
+        if (!plane.apiserver.running) await plane.restart()
+        await doors.areOpen()
+      },
     },
     broker: doors.broker,
     kubevirt: {
@@ -120,6 +127,7 @@ async function openDoors(plane: ControlPlane): Promise<Doors> {
   const nats = await startNats()
   return {
     broker: brokerOf(nats),
+    areOpen: async () => undefined,
     access: async () => ({ KILONOVA_KUBECONFIG: plane.kubeconfigPath, KILONOVA_MESSAGING: nats.url }),
     stop: () => nats.stop(),
   }
@@ -147,6 +155,9 @@ async function guardedDoors(
   }
   return {
     broker: await nats.broker({ clock, log: silent }),
+    // Whom NATS refused while nats-auth was away comes back within five seconds.
+    env: { KILONOVA_SERVICE_DOWN_TIME: '8' },
+    areOpen: () => installation.untilActive(),
     access: (name) => {
       const access = made.get(name) ?? make(name)
       made.set(name, access)

@@ -37,7 +37,8 @@ export function describeDeadPeers(makeWorld: MakeWorld, guests: Guests = 'simula
       {
         what: 'the API server',
         peer: () => world.apiServer,
-        says: /(Kubernetes API|KubeVirt) cannot be used yet/,
+        // Where the broker asks the API server who may come in, that is what is waited for.
+        says: /(Kubernetes API|KubeVirt) cannot be used yet|Waiting for the message broker/,
       },
     ].slice(0, guests === 'simulated' ? 2 : 1)
 
