@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ApiError, isRetryable } from './api-error.ts'
 
-const DENIED =
-  'virtualmachines.kubevirt.io "web" is forbidden: User "a" cannot patch resource "virtualmachines"'
+const FORBIDDEN = 'virtualmachines.kubevirt.io "web" is forbidden: '
 
 describe('a request that failed', () => {
   it.each([
@@ -11,11 +10,17 @@ describe('a request that failed', () => {
     { what: 'met trouble of the server', code: 503, retryable: true },
     { what: 'is wrong', code: 422, retryable: false },
     { what: 'lost a race', code: 409, retryable: false },
-    { what: 'is forbidden', code: 403, message: DENIED, retryable: false },
     {
-      what: 'is forbidden by an authorizer that has not read all roles yet',
+      what: 'is forbidden by a policy',
       code: 403,
-      message: `${DENIED}: RBAC: [clusterrole.rbac.authorization.k8s.io "kilonova-compute" not found]`,
+      message: `${FORBIDDEN}ValidatingAdmissionPolicy 'own-node' with binding 'own-node' denied request: no`,
+      retryable: false,
+    },
+    { what: 'is over a quota', code: 403, message: `${FORBIDDEN}exceeded quota: tiny`, retryable: false },
+    {
+      what: 'is refused to whoever sent it',
+      code: 403,
+      message: `${FORBIDDEN}User "agent" cannot patch resource "virtualmachines/status" in API group "kubevirt.io"`,
       retryable: true,
     },
   ])('may pass by itself when it $what: $retryable', ({ code, message = 'no', retryable }) => {

@@ -162,13 +162,14 @@ export function isInvalid(error: unknown): error is ApiError {
 /** It may pass by itself: no answer, too many requests, or the server's own trouble. */
 export function isRetryable(error: unknown): error is ApiError {
   if (!(error instanceof ApiError)) return false
-  return error.code === 0 || error.code === 429 || error.code >= 500 || isUndecided(error)
+  return error.code === 0 || error.code === 429 || error.code >= 500 || isUnauthorised(error)
 }
 
 /**
- * A refusal by an authorizer that could not look everything up, and says so after `RBAC:`. An API server that has just
- * started refuses so what it allows a second later.
+ * Not this object is refused, but us: an API server that has just started refuses everything before it has read its
+ * roles, and a role that is missing is the installation's fault, which can be put right. A policy or a quota says no in
+ * other words, and means this object.
  */
-function isUndecided({ code, message }: ApiError): boolean {
-  return code === 403 && message.includes(': RBAC: ')
+function isUnauthorised({ code, message }: ApiError): boolean {
+  return code === 403 && /: User ".*" cannot \S+ resource /.test(message)
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FINALIZER } from '../../src/compute/api.ts'
 import { eventually } from '../scenarios/eventually.ts'
 import type { ControlPlane } from './parts/control-plane.ts'
 import { type Answer, ask, type Asked, inTheNameOf } from './requests.ts'
@@ -42,10 +43,10 @@ export const PROBE_RIGHTS: readonly object[] = [
 ]
 
 const GROUP = `/apis/compute.kilonova.dev/v1alpha1/namespaces/${PROBE_NAMESPACE}`
-const instance = (spec: object, name = 'probe'): object => ({
+const instance = (spec: object): object => ({
   apiVersion: 'compute.kilonova.dev/v1alpha1',
   kind: 'Instance',
-  metadata: { name },
+  metadata: { name: 'probe' },
   spec: { flavor: 'm1.tiny', image: 'cirros', ...spec },
 })
 const action = (spec: object): object => ({
@@ -112,8 +113,10 @@ export const POLICY_PROBES: readonly PolicyProbe[] = [
 
 /** Makes what the probes need: an instance that is locked. Without one, no delete is refused. */
 export async function prepareProbes(plane: ControlPlane): Promise<void> {
-  const make = { method: 'POST', path: `${GROUP}/instances`, body: instance({}, 'locked') } as const
-  const body = { status: { lockedBy: 'owner' } }
+  // Accepted and in error, so that no service takes it for work.
+  const accepted = { ...instance({}), metadata: { name: 'locked', finalizers: [FINALIZER] } }
+  const make = { method: 'POST', path: `${GROUP}/instances`, body: accepted } as const
+  const body = { status: { vmState: 'error', taskState: null, lockedBy: 'owner' } }
   const lock = { method: 'PATCH', path: `${GROUP}/instances/locked/status`, body } as const
   // A kind that was defined a moment ago is served, but not by every part of the API server yet.
   await eventually('there is a locked instance', async () => {

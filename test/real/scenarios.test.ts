@@ -98,16 +98,12 @@ describe.skipIf(needed !== undefined)(
 )
 
 describe.skipIf(needed !== undefined)('on the same, breaking them', () => {
-  const { worlds, audit } = installedWorlds()
+  const { worlds } = installedWorlds()
 
   describeDeadPeers(worlds.make)
   describeKills(worlds.make)
   describeHostsDown(worlds.make)
   describeChaos(worlds.make)
-
-  it('nobody was refused what they asked for, afterwards', () => {
-    expect(audit.read().refused).toEqual([])
-  })
 })
 
 describe.skipIf(needed !== undefined)('on a broker that lets everybody send everything', () => {
