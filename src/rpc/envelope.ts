@@ -18,9 +18,15 @@ export interface Envelope {
   readonly args?: unknown
 }
 
+/**
+ * Fields of JetStream's that are numbers there: with these, no body can pass for a request for messages or to set a
+ * consumer back. Whoever asks for a cast may have it delivered to JetStream itself, as a request to another's consumer.
+ */
+const NO_REQUEST = { batch: '', seq: '' }
+
 /** @throws InvalidMessage when the arguments are too large to be sent. */
 export function encodeEnvelope(envelope: Envelope): string {
-  const body = JSON.stringify(envelope)
+  const body = JSON.stringify({ ...envelope, ...NO_REQUEST })
   assertSize(body)
   return body
 }

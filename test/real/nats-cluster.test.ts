@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { connect } from '@nats-io/transport-node'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../scenarios/eventually.ts'
 import { AuthWorld } from './auth-world.ts'
 import type { ChartNats } from './parts/chart-nats.ts'
@@ -18,6 +20,7 @@ describe.skipIf(needed !== undefined)('three servers of NATS, as the chart has t
     const auth = await world.natsAuth('auth', nats)
     await auth.start()
   })
+  afterEach(() => world?.leave())
   afterAll(() => world?.stop())
 
   it('are one, go on without any one of them, and lose nothing that was cast', async () => {
@@ -44,5 +47,33 @@ describe.skipIf(needed !== undefined)('three servers of NATS, as the chart has t
     expect(new Set(agent.heard)).toEqual(new Set(sent))
     expect(await agent.call({ topic: 'conductor' }, 'save')).toBe('save yourself')
     expect(conductor.heard).toContain('call from compute.node-1: save')
+  })
+
+  it('lets no agent delete what is stored, at whichever it is', async () => {
+    const sender = { service: 'compute', host: AGENT.host } as const
+    const api = await world.service(nats, { service: 'api' })
+    await (await world.service(nats, sender)).stop()
+    await api.cast(AGENT, 'kept')
+    const token = await world.tokenOf(sender)
+    const tls = { ca: readFileSync(world.keys.caFile, 'utf8') }
+    const next = '$JS.API.CONSUMER.MSG.NEXT.KILONOVA_CASTS.compute-node-1'
+    const noWait = JSON.stringify({ batch: 1, no_wait: true })
+
+    for (const servers of nats.urls) {
+      const nc = await connect({
+        servers,
+        token,
+        tls,
+        reconnect: false,
+        inboxPrefix: '_INBOX.compute.node-1',
+      })
+      // A message first, then an empty answer.
+      for (const _ of [1, 2]) nc.publish(next, noWait, { reply: '$JS.API.STREAM.DELETE.KILONOVA_CASTS' })
+      await nc.request(next, noWait, { timeout: 10_000, noMux: true })
+      await nc.close()
+    }
+
+    const agent = await world.service(nats, sender)
+    await eventually('the cast arrived', () => agent.heard.includes('cast from api: kept'))
   })
 })

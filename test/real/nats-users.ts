@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { SystemClock } from '../../src/common/clock.ts'
 import { loggerTo } from '../../src/common/log.ts'
@@ -9,14 +10,27 @@ import { describeSender, type Sender } from '../../src/rpc/sender.ts'
 const PASSWORD = 'static'
 const clock = new SystemClock()
 
-/** nats-server's configuration of a user for each sender, with exactly its rights, and of one that may do all. */
+const CHART_CONFIG = new URL('../../charts/kilonova/files/nats.conf', import.meta.url)
+
+/**
+ * nats-server's configuration of a user for each sender, with exactly its rights, and of one that may do all. The
+ * account of the servers is as the chart has it: what nobody may ask of JetStream is refused there.
+ */
 export function usersOf(senders: readonly Sender[]): string {
   const users = senders.map((sender) => {
     const { publish, subscribe } = permissionsOf(sender)
     const permissions = `{ publish: ${JSON.stringify(publish)}, subscribe: ${JSON.stringify(subscribe)} }`
     return `{ user: "${describeSender(sender)}", password: "${PASSWORD}", permissions: ${permissions} }`
   })
-  return `authorization { users: [ { user: "root", password: "${PASSWORD}" }, ${users.join(', ')} ] }`
+  users.push(`{ user: "root", password: "${PASSWORD}" }`)
+  const accounts = `KILONOVA { jetstream: enabled, users: [ ${users.join(', ')} ] }\n${chartSystemAccount()}`
+  return `accounts {\n${accounts}\n}\nsystem_account: SYS`
+}
+
+function chartSystemAccount(): string {
+  const found = /^ {2}SYS \{$.*?^ {2}\}$/ms.exec(readFileSync(CHART_CONFIG, 'utf8'))
+  if (!found) throw new Error("the chart's nats.conf has no account SYS")
+  return found[0]
 }
 
 /** A service's way to that broker, as its own user, with what it logs. */
