@@ -56,7 +56,13 @@ The logs of this one are in ${conf.folder}/logs; search them for any of the requ
 
 async function tour(cluster: DevCluster): Promise<void> {
   const { client } = cluster
-  const follower = new InstanceFollower({ client }, (instance) => say(stateLine(instance)))
+  const shown = new Map<string, string>()
+  const follower = new InstanceFollower({ client }, (instance) => {
+    const line = stateLine(instance)
+    // Much of what is written of an instance is not in this line.
+    if (shown.get(instance.metadata.name) !== line) say(line)
+    shown.set(instance.metadata.name, line)
+  })
   follower.start()
 
   say('kubectl apply -f examples/')

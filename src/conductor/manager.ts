@@ -60,8 +60,15 @@ export class ConductorManager {
     this.#log = deps.log.named('nova.conductor.manager')
   }
 
-  async instanceGet(ref: InstanceRef): Promise<InstanceView> {
-    return toView(await this.#get(ref))
+  async instanceGet(ctx: RequestContext, agent: string, ref: InstanceRef): Promise<InstanceView> {
+    const view = toView(await this.#get(ref))
+    this.#log.with(ctx, ref.uid).info('Read instance', {
+      by: agent,
+      host: view.host ?? null,
+      vm_state: view.vmState,
+      task_state: view.taskState ?? null,
+    })
+    return view
   }
 
   /** As it is now, whatever is remembered. */

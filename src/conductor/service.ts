@@ -1,5 +1,6 @@
 import type { RequestContext } from '../common/context.ts'
 import { whileAvailable } from '../objects/unavailable.ts'
+import { describeSender } from '../rpc/sender.ts'
 import type { RpcServer } from '../rpc/server.ts'
 import { hostOfSender } from './compute-rights.ts'
 import type { ConductorManager } from './manager.ts'
@@ -15,7 +16,9 @@ import {
 /** Names the conductor's handlers to its server; an agent speaks only for its own host. */
 export function serveConductor(server: RpcServer, manager: ConductorManager): void {
   server
-    .handle(instanceGet, async (_ctx, { instance }) => whileAvailable(() => manager.instanceGet(instance)))
+    .handle(instanceGet, async (ctx, { instance }, { sender }) =>
+      whileAvailable(() => manager.instanceGet(ctx, describeSender(sender), instance)),
+    )
     .handle(instanceGetByHost, async (_ctx, _args, { sender }) =>
       whileAvailable(() => manager.instanceGetByHost(hostOfSender(sender))),
     )

@@ -158,7 +158,8 @@ export class AuthWorld {
   }
 
   async kubeconfig(account: Account): Promise<string> {
-    const path = join(this.dir, `kubeconfig-${account}`)
+    // One for each: several may be asked for at once.
+    const path = join(this.dir, `kubeconfig-${account}-${++this.#made}`)
     const token = await this.token(account, { audience: '' })
     writeFileSync(path, kubeconfig(account, token, this.plane), { mode: 0o600 })
     return path
