@@ -1,6 +1,21 @@
 import { defineConfig } from 'vitest/config'
 
-/** unit: beside the source. scenarios: the embedded cluster. real: kube-apiserver, etcd and nats-server. e2e: see docs/e2e.md. */
+/** What runs on real parts and is about how Kilonova is installed: the chart, its rights, its NATS, the image. */
+const INSTALL = ['chart', 'check', 'drain', 'e2e', 'nats', 'packed', 'rights', 'rpc-nats-tls'].map(
+  (name) => `test/real/${name}*.test.ts`,
+)
+const onRealParts = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  // An API server notices a new policy when it does.
+  expect: { poll: { timeout: 30_000 } },
+  fileParallelism: false,
+}
+
+/**
+ * unit: beside the source. scenarios: the embedded cluster. real: the same on kube-apiserver, etcd and nats-server.
+ * install: on those too. e2e: see docs/e2e.md.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -16,16 +31,9 @@ export default defineConfig({
         },
       },
       {
-        test: {
-          name: 'real',
-          include: ['test/real/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          // An API server notices a new policy when it does.
-          expect: { poll: { timeout: 30_000 } },
-          fileParallelism: false,
-        },
+        test: { name: 'real', include: ['test/real/**/*.test.ts'], exclude: INSTALL, ...onRealParts },
       },
+      { test: { name: 'install', include: INSTALL, ...onRealParts } },
       {
         test: {
           name: 'e2e',

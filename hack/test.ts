@@ -1,6 +1,6 @@
 /**
- * `npm test`: everything that can run on this machine. The tests on real parts need kube-apiserver, etcd and
- * nats-server; where they are missing, the last lines say so and how to get them.
+ * `npm test`: what one runs every day. The tests on real parts need kube-apiserver, etcd and nats-server; where they are
+ * missing, the last lines say so and how to get them.
  */
 import { spawn } from 'node:child_process'
 import { setupNeeded } from '../test/real/setup-needed.ts'
@@ -13,5 +13,7 @@ const code = await new Promise<number>((resolve) => {
     resolve(exitCode ?? 1),
   )
 })
-if (missing !== undefined) console.log(`\n${missing}`)
+console.log(
+  `\n${missing ?? 'not run: the tests of how Kilonova is installed (chart, rights, image); run them with: npm run test:install'}`,
+)
 process.exitCode = code
