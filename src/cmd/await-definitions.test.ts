@@ -10,9 +10,12 @@ const away = unreachable('GET /', new Error('connect ECONNREFUSED'))
 const unknown = new ApiError({ code: 404, reason: 'NotFound', message: 'no such page' })
 const clock = { sleep: async () => undefined }
 
+const version = (minor: string): string => JSON.stringify({ major: '1', minor, gitVersion: `v1.${minor}.0` })
+
 /** An API server whose lists fail, in one way after the other, and then no more. */
-function failing(...failures: Error[]): Pick<KubeClient, 'list'> {
+function failing(...failures: Error[]): Pick<KubeClient, 'list' | 'getRaw'> {
   return {
+    getRaw: async () => version('36'),
     list: async () => {
       const failure = failures.shift()
       if (failure) throw failure
@@ -37,6 +40,19 @@ describe('waiting for the API server', () => {
     expect(lines.map((line) => line.replace(/^.* (?=WARNING|INFO)/, ''))).toEqual([
       'WARNING nova.kube [-] The Kubernetes API cannot be used yet; waiting for it error="GET /: connect ECONNREFUSED"',
       "WARNING nova.kube [-] Kilonova's definitions are not installed: no resource flavors.compute.kilonova.dev; waiting for it. Install the chart, or: kubectl apply --server-side -f crds/",
+      'INFO nova.kube [-] The Kubernetes API can be used now',
+    ])
+  })
+
+  it('says once that the cluster is too old', async () => {
+    const { log, lines } = captureLog()
+    const versions = [version('29'), version('29'), version('33')]
+    const client = { ...failing(), getRaw: async () => versions.shift() ?? '' }
+
+    await awaitDefinitions({ client, clock, log }, [FLAVOR], new AbortController().signal)
+
+    expect(lines.map((line) => line.replace(/^.* (?=WARNING|INFO)/, ''))).toEqual([
+      "WARNING nova.kube [-] Kubernetes v1.29.0 is older than v1.31, which Kilonova's definitions and policies need; waiting for an upgrade of the cluster",
       'INFO nova.kube [-] The Kubernetes API can be used now',
     ])
   })

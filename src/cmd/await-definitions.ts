@@ -4,19 +4,20 @@ import type { Logger } from '../common/log.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject, ResourceType } from '../kube/resource.ts'
+import { serverVersion, tooOld } from '../kube/server-version.ts'
 
-type Lister = Pick<KubeClient, 'list'>
+type Looker = Pick<KubeClient, 'list' | 'getRaw'>
 
 const RETRY_MS = 1_000
 
-/** Resolves when the API server answers and serves these kinds; says in one line what it waits for. */
+/** Resolves when the API server answers, is new enough and serves these kinds; says in one line what it waits for. */
 export async function awaitDefinitions(
-  deps: { readonly client: Lister; readonly clock: Pick<Clock, 'sleep'>; readonly log: Logger },
+  deps: { readonly client: Looker; readonly clock: Pick<Clock, 'sleep'>; readonly log: Logger },
   types: readonly ResourceType<KubeObject>[],
   signal: AbortSignal,
 ): Promise<void> {
   const log = deps.log.named('nova.kube')
-  let said: 'away' | 'absent' | undefined
+  let said: 'away' | 'old' | 'absent' | undefined
   const say = (state: typeof said, message: string, facts?: { readonly error: string }): void => {
     if (said !== state) log.warn(message, facts)
     said = state
@@ -28,16 +29,29 @@ export async function awaitDefinitions(
       return
     }
     if ('type' in missing) say('absent', notInstalled(missing.type))
+    else if ('old' in missing) say('old', `${missing.old}; waiting for an upgrade of the cluster`)
     else say('away', 'The Kubernetes API cannot be used yet; waiting for it', missing)
     await deps.clock.sleep(RETRY_MS, signal)
   }
 }
 
+type Missing =
+  | { readonly type: ResourceType<KubeObject> }
+  | { readonly old: string }
+  | { readonly error: string }
+
 async function firstMissing(
-  client: Lister,
+  client: Looker,
   types: readonly ResourceType<KubeObject>[],
   signal: AbortSignal,
-): Promise<{ readonly type: ResourceType<KubeObject> } | { readonly error: string } | undefined> {
+): Promise<Missing | undefined> {
+  try {
+    const old = tooOld(await serverVersion(client, signal))
+    if (old !== undefined) return { old: `Kubernetes ${old}` }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { error: messageOf(error) }
+  }
   for (const type of types) {
     try {
       await client.list(type, { limit: 1, signal })

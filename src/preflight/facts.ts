@@ -1,3 +1,5 @@
+import type { ServerVersion } from '../kube/server-version.ts'
+
 /** A look at something: what was seen, or why it could not be seen. */
 export type Look<T> =
   | { readonly kind: 'seen'; readonly value: T }
@@ -45,16 +47,9 @@ export interface ClusterFacts {
   readonly policies: Look<PolicyFacts>
 }
 
-export interface Version {
-  readonly major: number
-  readonly minor: number
-  /** `v1.36.2` */
-  readonly text: string
-}
-
 export interface Facts {
   readonly kubernetes:
-    | { readonly kind: 'answers'; readonly version: Version; readonly cluster: ClusterFacts }
+    | { readonly kind: 'answers'; readonly version: ServerVersion; readonly cluster: ClusterFacts }
     | { readonly kind: 'silent'; readonly reason: string }
   /** Whether a message went round the broker, in how many milliseconds. */
   readonly messaging:

@@ -7,6 +7,7 @@ import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { listAll } from '../kube/pager.ts'
 import { defineResource, type KubeObject, type ResourceType } from '../kube/resource.ts'
+import { serverVersion } from '../kube/server-version.ts'
 import { NODE, VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../virt/kubevirt/resources.ts'
 import { hostResourcesOf } from '../virt/kubevirt/node-resources.ts'
 import { z } from 'zod'
@@ -46,8 +47,6 @@ function pluralOf(kind: string): string {
   return lower.endsWith('y') ? `${lower.slice(0, -1)}ies` : `${lower}s`
 }
 
-const versionAnswer = z.object({ major: z.string(), minor: z.string(), gitVersion: z.string() })
-
 /** Looks at everything, at the same time. Changes nothing. Never rejects: what cannot be seen is a fact. */
 export async function gather(deps: {
   readonly client: KubeClient
@@ -71,8 +70,7 @@ async function lookAtKubernetes(
   definitions: readonly CustomResourceDefinition[],
 ): Promise<Facts['kubernetes']> {
   try {
-    const { major, minor, gitVersion } = versionAnswer.parse(JSON.parse(await client.getRaw('/version')))
-    const version = { major: number(major), minor: number(minor), text: gitVersion }
+    const version = await serverVersion(client)
     return { kind: 'answers', version, cluster: await lookAtCluster(client, definitions) }
   } catch (error) {
     return { kind: 'silent', reason: messageOf(error) }
@@ -80,10 +78,6 @@ async function lookAtKubernetes(
 }
 
 /** Some providers have `31+`. */
-function number(text: string): number {
-  return Number.parseInt(text, 10)
-}
-
 async function lookAtCluster(
   client: KubeClient,
   definitions: readonly CustomResourceDefinition[],

@@ -1,8 +1,7 @@
-import type { ClusterFacts, Facts, KubeVirtFacts, Look, NodeFacts, PolicyFacts, Version } from './facts.ts'
+import { type ServerVersion, tooOld } from '../kube/server-version.ts'
+import type { ClusterFacts, Facts, KubeVirtFacts, Look, NodeFacts, PolicyFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 
-/** CRDs with selectable fields; the node in the tokens of agents and admission policies came a version before. */
-const OLDEST_MINOR = 31
 /** MutatingAdmissionPolicy is on without more ado. */
 const STAMPS_MINOR = 36
 const INSTALL_KILONOVA = 'install the chart: helm install kilonova charts/kilonova'
@@ -40,9 +39,9 @@ function ofKubernetes(kubernetes: Facts['kubernetes']): readonly Finding[] {
   ]
 }
 
-function ofVersion({ major, minor, text }: Version): Finding {
-  if (major > 1 || minor >= OLDEST_MINOR) return { check: 'Kubernetes', outcome: 'ok', found: text }
-  const found = `${text} is older than v1.${OLDEST_MINOR}, which Kilonova's definitions and policies need`
+function ofVersion(version: ServerVersion): Finding {
+  const found = tooOld(version)
+  if (found === undefined) return { check: 'Kubernetes', outcome: 'ok', found: version.text }
   return { check: 'Kubernetes', outcome: 'missing', found, remedy: 'upgrade the cluster' }
 }
 
@@ -147,7 +146,7 @@ function ofCount(check: 'flavors' | 'images', look: Look<number>): Finding {
   return { check, outcome: 'warn', found: `none: no instance can name one`, remedy }
 }
 
-function ofPolicies(look: Look<PolicyFacts>, version: Version): readonly Finding[] {
+function ofPolicies(look: Look<PolicyFacts>, version: ServerVersion): readonly Finding[] {
   const check = 'policies'
   if (look.kind !== 'seen') return [unseen(check, look)]
   const { validating, mutating } = look.value
@@ -160,7 +159,7 @@ function ofPolicies(look: Look<PolicyFacts>, version: Version): readonly Finding
   return [rules, ofStamp(mutating, version)]
 }
 
-function ofStamp(look: Look<readonly string[]>, { text }: Version): Finding {
+function ofStamp(look: Look<readonly string[]>, { text }: ServerVersion): Finding {
   const check = 'requester'
   const unknown = 'who asked for an operation is not recorded'
   if (look.kind === 'failed') return unseen(check, look)
