@@ -24,7 +24,8 @@ disk. Other work on the machine took ${others} of its cores during what is shown
 worse.${options.quiet ? ' Of several tries, those are shown in which others took least.' : ''}${machine.nice < 0 ? ` All of the benchmark ran with a nice value of ${machine.nice}, before others.` : ''}
 
 Kilonova runs from its built JavaScript: nova-api, nova-scheduler and nova-conductor are a process each, ${options.agents} compute agents
-share a process, with connections of their own each, and one more agent has a process of its own. Logging is at its default. KubeVirt is replaced by a stand-in in a process that is
+share a process, with connections of their own each, and one more agent has a process of its own. Logging is at its default. Each is an administrator of the API server, without
+the chart's policies, and the broker asks nobody who he is. KubeVirt is replaced by a stand-in in a process that is
 not counted as ours; its guests boot and shut down in no time, so what is measured is all Kilonova and the API server.
 
 A run is: bare writes, without Kilonova; a warm-up; ${options.single} launches and then ${options.single} shut-offs one at a time; ${options.launches} launches, ${options.concurrency} at a
