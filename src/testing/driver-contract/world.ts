@@ -1,0 +1,31 @@
+import type { ComputeDriver, GuestRef } from '../../virt/driver.ts'
+
+/** Where a driver is tried: its hypervisor, and what guests and strangers do there behind its back. */
+export interface DriverWorld {
+  /** Makes the instance that a guest belongs to, and answers its uid. */
+  makeInstance(ref: { readonly namespace: string; readonly name: string }): Promise<string>
+  /** A started driver for the host; every call makes a new one, as a restart of the agent does. */
+  driver(host: string): Promise<ComputeDriver>
+  /** Puts a machine of somebody else's under the guest's name. */
+  putForeign(guest: GuestRef): Promise<void>
+  /** That machine is still there as it was put. */
+  isForeignIntact(guest: GuestRef): Promise<boolean>
+  /** From now on the guest does not heed a request to shut down. */
+  makeStubborn(guest: GuestRef): Promise<void>
+  isAskedToShutDown(guest: GuestRef): Promise<boolean>
+  guestPowersOff(guest: GuestRef): Promise<void>
+  guestCrashes(guest: GuestRef): Promise<void>
+  /** Removes the guest without the driver. */
+  removeGuest(guest: GuestRef): Promise<void>
+  /** Guests that are started from now on do not come up. */
+  holdBoot(): void
+  /** Anything at all of this name is there. */
+  exists(guest: GuestRef): Promise<boolean>
+  /** Lets the drivers' time pass. */
+  elapse(ms: number): Promise<void>
+  /** Stops everything, the drivers too. */
+  close(): Promise<void>
+}
+
+/** The two hosts a world must have. */
+export const HOSTS = ['node-1', 'node-2'] as const
