@@ -14,6 +14,7 @@ import { ask, bearer } from './requests.ts'
 
 const RELEASE = 'kilonova'
 const NAMESPACE = 'kilonova-system'
+const COMPONENT = 'app.kubernetes.io/component'
 
 /** What says who may do what; the workloads are processes of ours. */
 const KINDS: ReadonlySet<string> = new Set([
@@ -33,6 +34,17 @@ const KINDS: ReadonlySet<string> = new Set([
 const TOKEN_SECONDS = 6 * 3600
 
 const apiResources = z.looseObject({ resources: z.array(z.looseObject({ kind: z.string() })) })
+const workload = z.looseObject({
+  spec: z.looseObject({
+    template: z.looseObject({
+      spec: z.looseObject({
+        containers: z.array(
+          z.looseObject({ env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })) }),
+        ),
+      }),
+    }),
+  }),
+})
 const withUid = z.looseObject({ metadata: z.looseObject({ uid: z.string() }) })
 const tokenRequest = z.looseObject({ status: z.looseObject({ token: z.string() }) })
 
@@ -52,6 +64,8 @@ export interface TokenOptions {
   readonly node?: string | undefined
   /** Whom the token is for; without one, the API server. */
   readonly audience?: string
+  /** Of no Pod: anybody who may ask for tokens can make such a one. */
+  readonly isUnbound?: boolean
 }
 
 /** The chart's rights in a control plane: definitions, accounts, roles and policies, without the workloads. */
@@ -59,10 +73,12 @@ export class Installation {
   readonly namespace = NAMESPACE
   readonly manifests: readonly Manifest[]
   readonly #plane: ControlPlane
+  readonly #rendered: readonly Manifest[]
 
-  private constructor(plane: ControlPlane, manifests: readonly Manifest[]) {
+  private constructor(plane: ControlPlane, rendered: readonly Manifest[]) {
     this.#plane = plane
-    this.manifests = manifests
+    this.#rendered = rendered
+    this.manifests = rendered.filter(({ kind }) => KINDS.has(kind))
   }
 
   /** Resolves when the definitions are served and every policy is at work. */
@@ -77,8 +93,8 @@ export class Installation {
       apiVersions: await admissionKinds(plane),
       values: options.values,
     })
-    const manifests = rendered.filter(({ kind }) => KINDS.has(kind))
-    const installation = new Installation(plane, manifests)
+    const installation = new Installation(plane, rendered)
+    const { manifests } = installation
     await makeNamespace(plane, NAMESPACE)
     await makeNamespace(plane, PROBE_NAMESPACE)
     const definitions = manifests.filter(({ kind }) => kind === 'CustomResourceDefinition')
@@ -93,10 +109,18 @@ export class Installation {
     return installation
   }
 
+  /** What the chart tells nats-auth: who is which service, and whom their tokens are for. */
+  get natsAuth(): { readonly serviceAccounts: string; readonly audience: string } {
+    return {
+      serviceAccounts: this.#setting('nats-auth', 'KILONOVA_SERVICE_ACCOUNTS'),
+      audience: this.#setting('nats-auth', 'KILONOVA_TOKEN_AUDIENCE'),
+    }
+  }
+
   /** A token as kubelet hands it to a Pod of this account; an agent's Pod is on a node. */
-  async token(account: Account, { node, audience }: TokenOptions = {}): Promise<string> {
+  async token(account: Account, { node, audience, isUnbound }: TokenOptions = {}): Promise<string> {
     const name = `${RELEASE}-${account}`
-    const pod = await this.#makePod(name, node)
+    const pod = isUnbound ? undefined : await this.#makePod(account, node)
     const answer = await ask(
       this.#plane,
       {},
@@ -109,7 +133,7 @@ export class Installation {
           spec: {
             ...(audience !== undefined && { audiences: [audience] }),
             expirationSeconds: TOKEN_SECONDS,
-            boundObjectRef: { apiVersion: 'v1', kind: 'Pod', ...pod },
+            ...(pod && { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', ...pod } }),
           },
         },
       },
@@ -129,8 +153,26 @@ export class Installation {
     return path
   }
 
-  async #makePod(account: string, node?: string): Promise<{ readonly name: string; readonly uid: string }> {
-    const name = [account, node, ++pods].filter(Boolean).join('-')
+  /** The Pods of an account are gone at once, and with them the tokens that are bound to them. */
+  async removePods(account: Account): Promise<void> {
+    const selector = encodeURIComponent(`${COMPONENT}=${account}`)
+    const path = `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=${selector}&gracePeriodSeconds=0`
+    const answer = await ask(this.#plane, {}, { method: 'DELETE', path })
+    if (answer.status !== 200) throw new Error(`the Pods of ${account} are still there: ${answer.message}`)
+  }
+
+  #setting(component: Account, variable: string): string {
+    const found = this.#rendered.find(
+      ({ kind, metadata }) => kind === 'Deployment' && metadata.name === `${RELEASE}-${component}`,
+    )
+    const [container] = workload.parse(found).spec.template.spec.containers
+    const value = container?.env.find(({ name }) => name === variable)?.value
+    if (value === undefined) throw new Error(`the chart does not tell ${component} its ${variable}`)
+    return value
+  }
+
+  async #makePod(account: Account, node?: string): Promise<{ readonly name: string; readonly uid: string }> {
+    const name = [`${RELEASE}-${account}`, node, ++pods].filter(Boolean).join('-')
     const answer = await ask(
       this.#plane,
       {},
@@ -140,9 +182,9 @@ export class Installation {
         body: {
           apiVersion: 'v1',
           kind: 'Pod',
-          metadata: { name },
+          metadata: { name, labels: { [COMPONENT]: account } },
           spec: {
-            serviceAccountName: account,
+            serviceAccountName: `${RELEASE}-${account}`,
             ...(node !== undefined && { nodeName: node }),
             containers: [{ name: 'kilonova', image: 'kilonova' }],
           },

@@ -11,9 +11,6 @@ import type { ControlPlane } from './parts/control-plane.ts'
 import { makeFolder, removeFolder } from './parts/folder.ts'
 import { ServiceProcess } from './service-process.ts'
 
-const AUDIENCE = 'nats.kilonova.dev'
-const CLIENTS = ['api', 'scheduler', 'conductor', 'compute'] as const
-
 /** NATS as the chart installs it: with its keys, its configuration, and nats-auth to say who may do what. */
 export class InstalledNats {
   readonly #installation: Installation
@@ -38,19 +35,12 @@ export class InstalledNats {
 
   static async start(plane: ControlPlane, installation: Installation): Promise<InstalledNats> {
     const dir = makeFolder('installed-nats')
-    const { namespace } = installation
-    const keys = new NatsKeys(plane, { namespace, dir })
+    const keys = new NatsKeys(plane, { namespace: installation.namespace, dir })
     await keys.make(await installation.kubeconfig('nats-keys'))
     const nats = await startChartNats(await keys.material())
     const auth = new ServiceProcess(
       ['nats-auth'],
-      {
-        KILONOVA_KUBECONFIG: await installation.kubeconfig('nats-auth'),
-        KILONOVA_MESSAGING: nats.url,
-        KILONOVA_MESSAGING_CA_FILE: keys.caFile,
-        KILONOVA_NATS_KEYS_DIR: await keys.folderOf('secrets', 'kilonova-nats-auth'),
-        KILONOVA_SERVICE_ACCOUNTS: CLIENTS.map((one) => `${one}=${namespace}/kilonova-${one}`).join(','),
-      },
+      await natsAuthEnv({ installation, keys, url: nats.url }),
       join(dir, 'nats-auth.log'),
     )
     await auth.start()
@@ -95,7 +85,27 @@ export class InstalledNats {
 
   async #tokenFile(account: Account, node?: string): Promise<string> {
     const file = join(this.#dir, [account, node, 'token'].filter(Boolean).join('-'))
-    writeFileSync(file, await this.#installation.token(account, { node, audience: AUDIENCE }))
+    const { audience } = this.#installation.natsAuth
+    writeFileSync(file, await this.#installation.token(account, { node, audience }))
     return file
+  }
+}
+
+/** What `kilonova nats-auth` is told, as the chart has it; under its own account. */
+export async function natsAuthEnv(where: {
+  readonly installation: Installation
+  readonly keys: NatsKeys
+  /** Of NATS. */
+  readonly url: string
+}): Promise<Readonly<Record<string, string>>> {
+  const { installation, keys, url } = where
+  const { serviceAccounts, audience } = installation.natsAuth
+  return {
+    KILONOVA_KUBECONFIG: await installation.kubeconfig('nats-auth'),
+    KILONOVA_MESSAGING: url,
+    KILONOVA_MESSAGING_CA_FILE: keys.caFile,
+    KILONOVA_NATS_KEYS_DIR: await keys.folderOf('secrets', 'kilonova-nats-auth'),
+    KILONOVA_SERVICE_ACCOUNTS: serviceAccounts,
+    KILONOVA_TOKEN_AUDIENCE: audience,
   }
 }

@@ -103,7 +103,7 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
       },
       {
         what: 'a token for the API server',
-        show: async () => ({ token: await world.token('api', { audience: '' }) }),
+        show: async () => ({ token: await world.installation.token('api') }),
         says: 'invalid bearer token',
       },
       {
@@ -113,11 +113,16 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
       },
       {
         what: 'a service account of no service',
-        show: async () => ({ token: await world.token('stranger') }),
-        says: 'user=system:serviceaccount:kilonova-system:kilonova-stranger reason="no service has this service account"',
+        show: async () => ({ token: await world.token('catalogue') }),
+        says: 'user=system:serviceaccount:kilonova-system:kilonova-catalogue reason="no service has this service account"',
       },
       {
         what: "an agent's token that is bound to no Pod",
+        show: async () => ({ token: await world.token('compute', { isUnbound: true }) }),
+        says: 'the token is not bound to a Pod on a node',
+      },
+      {
+        what: "an agent's token whose Pod is on no node",
         show: async () => ({ token: await world.token('compute') }),
         says: 'the token is not bound to a Pod on a node',
       },
@@ -125,7 +130,7 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
         what: "an agent's token whose Pod is gone",
         show: async () => {
           const token = await world.token('compute', { node: 'node-3' })
-          await world.deletePods()
+          await world.installation.removePods('compute')
           return { token }
         },
         says: 'invalid bearer token',
@@ -144,8 +149,8 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
     })
 
     it('goes with the owner of the token: a service account that is gone', async () => {
-      const token = await world.token('stranger')
-      await world.deleteObject('serviceaccounts', 'kilonova-stranger')
+      const token = await world.token('catalogue')
+      await world.deleteObject('serviceaccounts', 'kilonova-catalogue')
       const before = auth.log().length
       await tryWith({ token })
       expect(auth.log().slice(before)).toContain('invalid bearer token')
@@ -303,7 +308,7 @@ describe.skipIf(needed !== undefined)('a session that ends', () => {
       world.service(nats, NODE_1),
     ])
     // The first tokens are worth nothing any more: who comes again came with a newer one.
-    await world.deletePods()
+    for (const { sender } of [api, agent]) await world.installation.removePods(sender.service)
     for (const peer of [api, agent]) writeFileSync(peer.tokenFile, await world.tokenOf(peer.sender))
 
     const sent: string[] = []
