@@ -128,6 +128,44 @@ export class InstancePowerOnFailure extends NovaError<{ instance: string; reason
   }
 }
 
+/** The driver could not do with the guest what was asked. Ours: Nova lets the hypervisor's own error through. */
+export class GuestOperationFailure extends NovaError<{
+  instance: string
+  operation: string
+  reason: string
+}> {
+  readonly outcome = 'retry'
+  readonly code = 500
+
+  constructor(details: GuestOperationFailure['details'], options?: ErrorOptions) {
+    super(`Failed to ${details.operation} instance ${details.instance}: ${details.reason}`, details, options)
+  }
+}
+
+/** The hypervisor cannot do that, ever. `reason` says why, and what a user does instead. Nova: NotImplementedError (HTTP 501). */
+export class NotSupported extends NovaError<{ operation: string; reason: string }> {
+  readonly outcome = 'terminal'
+  readonly code = 501
+
+  constructor(details: NotSupported['details'], options?: ErrorOptions) {
+    super(`'${details.operation}' is not supported: ${details.reason}`, details, options)
+  }
+}
+
+/** There is nothing to read of the guest's console. Nova: ConsoleNotAvailable. */
+export class ConsoleNotAvailable extends NovaError<{ instance: string; reason: string }> {
+  readonly outcome = 'terminal'
+  readonly code = 404
+
+  constructor(details: ConsoleNotAvailable['details'], options?: ErrorOptions) {
+    super(
+      `Guest does not have a console available: instance ${details.instance}, ${details.reason}`,
+      details,
+      options,
+    )
+  }
+}
+
 /** A VM that bears our instance's name belongs to somebody else; it is never touched. Nova: InstanceExists. */
 export class InstanceExists extends NovaError<{ name: string; owner: string }> {
   readonly outcome = 'terminal'

@@ -211,7 +211,7 @@ it('a start whose guest is gone ends at once, with a fault that says what to do'
 
   await run('start', instance)
 
-  const message = `The VirtualMachine of instance ${instance.metadata.uid} is gone from node-1, and without it the instance cannot be started; delete the instance and create it anew`
+  const message = `The VirtualMachine of instance ${instance.metadata.uid} is gone from node-1, and the instance is of no use without it; delete the instance and create it anew`
   const { status } = await kube.instance()
   expect(status).toMatchObject({
     vmState: 'stopped',

@@ -3,7 +3,7 @@ import { ServiceStopping } from '../common/errors.ts'
 import { RandomIds } from '../common/ids.ts'
 import { serviceContext } from '../common/context.ts'
 import { StoppableDriver } from './stoppable-driver.ts'
-import type { ComputeDriver, GuestInfo, SpawnOptions } from '../virt/driver.ts'
+import type { ComputeDriver, GuestInfo, OperationOptions, SpawnOptions } from '../virt/driver.ts'
 
 const CTX = serviceContext(`req-${new RandomIds().uuid()}`)
 const GUEST = { namespace: 'default', name: 'web', uid: 'uid-1' }
@@ -44,6 +44,33 @@ class SlowDriver implements ComputeDriver {
   powerOn(_ctx: unknown, _guest: unknown, options?: SpawnOptions): Promise<never> {
     return this.#untilGivenUp(options?.signal)
   }
+  pause(_ctx: unknown, _guest: unknown, options?: OperationOptions): Promise<never> {
+    return this.#untilGivenUp(options?.signal)
+  }
+  unpause(_ctx: unknown, _guest: unknown, options?: OperationOptions): Promise<never> {
+    return this.#untilGivenUp(options?.signal)
+  }
+  suspend(_ctx: unknown, _guest: unknown, options?: OperationOptions): Promise<never> {
+    return this.#untilGivenUp(options?.signal)
+  }
+  resume(_ctx: unknown, _guest: unknown, options?: OperationOptions): Promise<never> {
+    return this.#untilGivenUp(options?.signal)
+  }
+  softReboot(_ctx: unknown, _guest: unknown, options?: OperationOptions): Promise<never> {
+    return this.#untilGivenUp(options?.signal)
+  }
+  hardReboot(_ctx: unknown, _guest: unknown, options?: OperationOptions): Promise<never> {
+    return this.#untilGivenUp(options?.signal)
+  }
+  rescue(_ctx: unknown, _guest: unknown, options?: OperationOptions): Promise<never> {
+    return this.#untilGivenUp(options?.signal)
+  }
+  unrescue(_ctx: unknown, _guest: unknown, options?: OperationOptions): Promise<never> {
+    return this.#untilGivenUp(options?.signal)
+  }
+  getConsoleOutput(): Promise<never> {
+    return Promise.reject(new Error('not asked'))
+  }
   destroy(): Promise<never> {
     return this.#untilGivenUp(undefined)
   }
@@ -70,6 +97,17 @@ describe('a driver whose agent stops', () => {
       work: (driver, signal) => driver.powerOff(CTX, GUEST, { timeoutMs: 60_000, signal }),
     },
     { what: 'powerOn', work: (driver, signal) => driver.powerOn(CTX, GUEST, { signal }) },
+    { what: 'pause', work: (driver, signal) => driver.pause(CTX, GUEST, { signal }) },
+    { what: 'unpause', work: (driver, signal) => driver.unpause(CTX, GUEST, { signal }) },
+    { what: 'suspend', work: (driver, signal) => driver.suspend(CTX, GUEST, { signal }) },
+    { what: 'resume', work: (driver, signal) => driver.resume(CTX, GUEST, { signal }) },
+    { what: 'hardReboot', work: (driver, signal) => driver.hardReboot(CTX, GUEST, { signal }) },
+    {
+      what: 'softReboot',
+      work: (driver, signal) => driver.softReboot(CTX, GUEST, { timeoutMs: 60_000, signal }),
+    },
+    { what: 'rescue', work: (driver, signal) => driver.rescue(CTX, GUEST, { disk: SPEC.disk, signal }) },
+    { what: 'unrescue', work: (driver, signal) => driver.unrescue(CTX, GUEST, { powerOn: true, signal }) },
     { what: 'destroy', work: (driver) => driver.destroy(CTX, GUEST) },
   ]
 

@@ -1,13 +1,18 @@
 import type { RequestContext } from '../common/context.ts'
 import type {
   ComputeDriver,
+  ConsoleOptions,
   GuestInfo,
   GuestRef,
   GuestSpec,
   HostResources,
   LifecycleEvent,
+  OperationOptions,
   PowerOffOptions,
+  RescueOptions,
+  SoftRebootOptions,
   SpawnOptions,
+  UnrescueOptions,
 } from '../virt/driver.ts'
 
 /**
@@ -58,6 +63,42 @@ export class StoppableDriver implements ComputeDriver {
 
   async powerOn(ctx: RequestContext, guest: GuestRef, options: SpawnOptions = {}): Promise<GuestInfo> {
     return this.#driver.powerOn(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async pause(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#driver.pause(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async unpause(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#driver.unpause(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async suspend(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#driver.suspend(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async resume(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#driver.resume(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async softReboot(ctx: RequestContext, guest: GuestRef, options: SoftRebootOptions): Promise<void> {
+    await this.#driver.softReboot(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async hardReboot(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<GuestInfo> {
+    return this.#driver.hardReboot(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async rescue(ctx: RequestContext, guest: GuestRef, options: RescueOptions): Promise<GuestInfo> {
+    return this.#driver.rescue(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async unrescue(ctx: RequestContext, guest: GuestRef, options: UnrescueOptions): Promise<GuestInfo> {
+    return this.#driver.unrescue(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async getConsoleOutput(ctx: RequestContext, guest: GuestRef, options: ConsoleOptions): Promise<string> {
+    return this.#driver.getConsoleOutput(ctx, guest, options)
   }
 
   /** What was asked of the hypervisor goes on without us; only the wait for it ends. */

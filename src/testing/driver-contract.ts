@@ -1,6 +1,9 @@
 import { describe } from 'vitest'
 import { describeLifetime } from './driver-contract/lifetime.ts'
+import { describePause } from './driver-contract/pause.ts'
 import { describePower } from './driver-contract/power.ts'
+import { describeReboot } from './driver-contract/reboot.ts'
+import { describeRescue } from './driver-contract/rescue.ts'
 import { describeSpawn } from './driver-contract/spawn.ts'
 import { useTrial } from './driver-contract/trial.ts'
 import type { DriverWorld } from './driver-contract/world.ts'
@@ -13,6 +16,9 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
     const trial = useTrial(makeWorld)
     describeSpawn(trial)
     describePower(trial)
+    describePause(trial)
+    describeReboot(trial)
+    describeRescue(trial)
     describeLifetime(trial)
   })
 }

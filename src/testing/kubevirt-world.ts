@@ -1,5 +1,6 @@
 import { SystemClock } from '../common/clock.ts'
 import type { Logger } from '../common/log.ts'
+import { REBOOTS_ANNOTATION } from '../dev/kubevirt/behaviour.ts'
 import { KubeVirtStandIn } from '../dev/kubevirt/stand-in.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -17,6 +18,7 @@ import {
   VIRTUAL_MACHINE,
   VIRTUAL_MACHINE_INSTANCE,
   type VirtualMachine,
+  type VirtualMachineInstance,
 } from '../virt/kubevirt/resources.ts'
 import { type DriverWorld, HOSTS } from './driver-contract.ts'
 import { SkippingClock } from './skipping-clock.ts'
@@ -103,6 +105,14 @@ export async function makeKubeVirtWorld(options: KubeVirtWorldOptions): Promise<
     },
     guestPowersOff: async (guest) => standIn.guestPowersOff(plain(guest)),
     guestCrashes: async (guest) => standIn.guestCrashes(plain(guest)),
+    runOf: async (guest) => (await find(client, VIRTUAL_MACHINE_INSTANCE, guest))?.metadata.uid ?? 'none',
+    rebootsOf: async (guest) => {
+      const vmi = await find(client, VIRTUAL_MACHINE_INSTANCE, guest)
+      return Number(vmi?.metadata.annotations?.[REBOOTS_ANNOTATION] ?? 0)
+    },
+    imagesOf: async (guest) => imagesOf(await find(client, VIRTUAL_MACHINE_INSTANCE, guest)),
+    canSuspend: false,
+    seesReboots: false,
     removeGuest: async (guest) => client.delete(VIRTUAL_MACHINE, plain(guest)),
     holdBoot: () => {
       isBootHeld = true
@@ -163,6 +173,16 @@ async function makeNode(client: KubeClient, name: string): Promise<void> {
   } as const
   await client.create(NODE, { apiVersion: 'v1', kind: 'Node', metadata: { name } })
   await client.mergePatch(NODE, { name }, { status }, { subresource: 'status' })
+}
+
+/** In the order in which the guest tries them. */
+function imagesOf(vmi: VirtualMachineInstance | undefined): string[] {
+  const { disks = [] } = vmi?.spec.domain.devices ?? {}
+  const inOrder = disks.toSorted((a, b) => (a.bootOrder ?? Infinity) - (b.bootOrder ?? Infinity))
+  return inOrder.flatMap(({ name }) => {
+    const volume = vmi?.spec.volumes?.find((each) => each.name === name)
+    return volume?.containerDisk ? [volume.containerDisk.image] : []
+  })
 }
 
 function makeForeign({ namespace, name }: GuestRef): VirtualMachine {

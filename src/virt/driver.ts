@@ -89,6 +89,31 @@ export interface PowerOffOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface OperationOptions {
+  /** Ends the wait for the hypervisor: the call then rejects with the signal's reason. What was asked goes on. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface SoftRebootOptions extends OperationOptions {
+  /** How long the guest may take to react, in milliseconds, where the hypervisor can see that it does. */
+  readonly timeoutMs: number
+}
+
+export interface RescueOptions extends OperationOptions {
+  /** What to boot from. */
+  readonly disk: DiskSource
+}
+
+export interface UnrescueOptions extends OperationOptions {
+  /** Whether the guest shall run afterwards. */
+  readonly powerOn: boolean
+}
+
+export interface ConsoleOptions {
+  /** At most so many lines, the last ones. */
+  readonly lines: number
+}
+
 export interface SpawnOptions {
   /** Aborted when the build is given up (the instance is deleted, the agent stops): spawn then rejects with its reason. */
   readonly signal?: AbortSignal | undefined
@@ -136,11 +161,69 @@ export interface ComputeDriver {
   powerOff(ctx: RequestContext, guest: GuestRef, options: PowerOffOptions): Promise<void>
 
   /**
-   * Starts a guest that is off and waits until it runs. One that runs is left alone.
+   * Starts a guest that is off and waits until it runs. One that runs is left alone, a paused one too.
    * @throws GuestNotFound when it is not there, or is being removed
    * @throws InstancePowerOnFailure when it does not come up
    */
   powerOn(ctx: RequestContext, guest: GuestRef, options?: SpawnOptions): Promise<GuestInfo>
+
+  /**
+   * Stops the guest's CPUs; its memory stays. One that is paused, whoever did it, is left alone.
+   * @throws GuestNotFound when it is not there, or is being removed
+   * @throws GuestOperationFailure when the hypervisor refuses, as it does for a guest that is off
+   */
+  pause(ctx: RequestContext, guest: GuestRef, options?: OperationOptions): Promise<void>
+
+  /** Lets a paused guest go on. One that runs is left alone. Throws as `pause`. */
+  unpause(ctx: RequestContext, guest: GuestRef, options?: OperationOptions): Promise<void>
+
+  /**
+   * Saves the guest's memory to disk and switches it off. One that is suspended is left alone.
+   * @throws NotSupported where the hypervisor cannot (KubeVirt; docs/adr/0007-suspend.md)
+   * @throws GuestNotFound when it is not there, or is being removed
+   * @throws GuestOperationFailure when the hypervisor refuses, as it does for a guest that is off
+   */
+  suspend(ctx: RequestContext, guest: GuestRef, options?: OperationOptions): Promise<void>
+
+  /** Starts a suspended guest where it was. One that runs is left alone. Throws as `suspend`. */
+  resume(ctx: RequestContext, guest: GuestRef, options?: OperationOptions): Promise<void>
+
+  /**
+   * Asks a running guest to reboot itself, and resolves when it was asked and runs. Called again, it asks again.
+   * @throws GuestNotFound when it is not there, or is being removed
+   * @throws GuestOperationFailure when it cannot be asked (it is off, it is paused), or is seen not to react
+   */
+  softReboot(ctx: RequestContext, guest: GuestRef, options: SoftRebootOptions): Promise<void>
+
+  /**
+   * Pulls the plug and starts the guest anew, from any power state. It does not wait for a guest that hangs.
+   * Called again after a crash in the middle, it may pull the plug once more.
+   * @throws GuestNotFound when it is not there, or is being removed
+   * @throws GuestOperationFailure when it does not go off, or does not come up
+   */
+  hardReboot(ctx: RequestContext, guest: GuestRef, options?: OperationOptions): Promise<GuestInfo>
+
+  /**
+   * Boots the guest from another disk, with its own as the second. It is forced off first if it runs: whoever wants
+   * it to shut down properly switches it off before. One that runs from that disk is left alone.
+   * @throws GuestNotFound when it is not there, or is being removed
+   * @throws NotSupported when the hypervisor cannot boot a rescue from such a disk
+   * @throws GuestOperationFailure when it does not go off, or does not come up
+   */
+  rescue(ctx: RequestContext, guest: GuestRef, options: RescueOptions): Promise<GuestInfo>
+
+  /**
+   * Ends a rescue: the rescue disk goes, and the guest runs from its own again, or stays off. It is forced off first
+   * if it runs from the rescue disk. Throws as `rescue`.
+   */
+  unrescue(ctx: RequestContext, guest: GuestRef, options: UnrescueOptions): Promise<GuestInfo>
+
+  /**
+   * The last lines of the serial console of the present run, at most 100 KiB, the end of them.
+   * @throws GuestNotFound when it is not there, or is being removed
+   * @throws ConsoleNotAvailable when there is none, as for a guest that is off
+   */
+  getConsoleOutput(ctx: RequestContext, guest: GuestRef, options: ConsoleOptions): Promise<string>
 
   /** Removes the guest and all that was made for it, and waits until it is gone. Only ever touches our own. */
   destroy(ctx: RequestContext, guest: GuestRef): Promise<void>

@@ -11,7 +11,7 @@ export class GuestNotFound extends NovaError<{ instance: string; host: string }>
 
   constructor(details: GuestNotFound['details'], options?: ErrorOptions) {
     super(
-      `The VirtualMachine of instance ${details.instance} is gone from ${details.host}, and without it the instance cannot be started; delete the instance and create it anew`,
+      `The VirtualMachine of instance ${details.instance} is gone from ${details.host}, and the instance is of no use without it; delete the instance and create it anew`,
       details,
       options,
     )

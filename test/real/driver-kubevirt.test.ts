@@ -35,7 +35,7 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
       await until(`${plural} are served`, async () => (await plane.request(path)).status === 200)
     }
     // One for all tests: the API server takes seconds to notice a new one.
-    const subresources = new Subresources({ client })
+    const subresources = new Subresources({ client, clock })
     api = new AggregatedApi(
       { client, clock, log },
       { handle: async (method, path, body) => subresources.handle(method, path, body) },

@@ -115,7 +115,7 @@ export function describeGuests(makeWorld: MakeWorld, guests: Guests = 'simulated
 
       await project.patch('lost', { powerState: 'Running' })
       const start = await project.actionEnd('lost', 'start')
-      const sentence = `The VirtualMachine of instance ${metadata.uid} is gone from ${status.host}, and without it the instance cannot be started; delete the instance and create it anew`
+      const sentence = `The VirtualMachine of instance ${metadata.uid} is gone from ${status.host}, and the instance is of no use without it; delete the instance and create it anew`
       expect(start.status).toMatchObject({
         result: 'Error',
         message: sentence,

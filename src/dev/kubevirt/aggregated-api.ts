@@ -7,7 +7,7 @@ import type { Logger } from '../../common/log.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { defineResource, type KubeObject, refOf, type ResourceType } from '../../kube/resource.ts'
-import type { SubresourceAnswer } from './subresources.ts'
+import type { SubresourceAnswer } from './subresource-answer.ts'
 import { makeSelfSigned } from './self-signed.ts'
 
 interface ApiService extends KubeObject {

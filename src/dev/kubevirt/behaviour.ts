@@ -8,6 +8,9 @@ import type { KubeObject } from '../../kube/resource.ts'
 export const GUEST_ANNOTATION = 'dev.kilonova/guest'
 export const NODE_GUESTS_ANNOTATION = 'dev.kilonova/guests'
 
+/** On a VMI: how often the guest rebooted itself. The stand-in's own note: of a real guest nobody is told. */
+export const REBOOTS_ANNOTATION = 'dev.kilonova/reboots'
+
 export type GuestWord =
   | 'stubborn'
   | 'never-boots'
@@ -16,15 +19,20 @@ export type GuestWord =
   | 'image-pull-error'
   | 'poweroff'
   | 'crash'
+  | 'pause-fails'
+  | 'reboot-fails'
   | `slow-boot=${string}`
 
 export interface Behaviour {
-  /** Pays no heed to being asked to shut down. */
+  /** Pays no heed to being asked to shut down or to reboot. */
   readonly isStubborn: boolean
   readonly boot: 'normal' | 'never' | 'crash'
   readonly extraBootMs: number
   readonly isUnschedulable: boolean
   readonly hasImagePullError: boolean
+  /** virt-handler fails to pause it, or to ask it to reboot. */
+  readonly isPauseFailing: boolean
+  readonly isRebootFailing: boolean
   /** What the guest does of itself, now. */
   readonly act: 'poweroff' | 'crash' | undefined
 }
@@ -48,6 +56,8 @@ export function behaviourOf(objects: {
     extraBootMs: slow === undefined ? 0 : secondsOf(slow) * 1000,
     isUnschedulable: words.has('unschedulable'),
     hasImagePullError: words.has('image-pull-error'),
+    isPauseFailing: words.has('pause-fails'),
+    isRebootFailing: words.has('reboot-fails'),
     act: own.includes('poweroff') ? 'poweroff' : own.includes('crash') ? 'crash' : undefined,
   }
 }

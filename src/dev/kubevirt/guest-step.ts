@@ -1,8 +1,9 @@
 import { isFinal } from '../../virt/kubevirt/power-state.ts'
-import type {
-  Condition,
-  VirtualMachineInstance,
-  VirtualMachineInstanceStatus,
+import {
+  type Condition,
+  trueCondition,
+  type VirtualMachineInstance,
+  type VirtualMachineInstanceStatus,
 } from '../../virt/kubevirt/resources.ts'
 import type { Behaviour } from './behaviour.ts'
 import type { Fit } from './placement.ts'
@@ -121,7 +122,8 @@ function stopping(view: GuestView): GuestStep {
   if (vmi.status?.phase !== 'Running') return ended(view, 'Failed')
   const graceMs = (vmi.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000
   if (stoppingMs >= graceMs) return ended(view, 'Failed')
-  if (behaviour.isStubborn) return { kind: 'wait', afterMs: graceMs - stoppingMs }
+  const isDeaf = behaviour.isStubborn || trueCondition(vmi, 'Paused') !== undefined
+  if (isDeaf) return { kind: 'wait', afterMs: graceMs - stoppingMs }
   if (stoppingMs >= view.shutdownMs) return ended(view, 'Succeeded')
   return { kind: 'wait', afterMs: Math.min(graceMs, view.shutdownMs) - stoppingMs }
 }

@@ -16,7 +16,8 @@ import { Addresses } from './addresses.ts'
 import { type Behaviour, GUEST_ANNOTATION, type GuestWord } from './behaviour.ts'
 import { MachineWrites } from './machine-writes.ts'
 import { Machines } from './machines.ts'
-import { type SubresourceAnswer, Subresources } from './subresources.ts'
+import type { SubresourceAnswer } from './subresource-answer.ts'
+import { Subresources } from './subresources.ts'
 import { VirtHandler } from './virt-handler.ts'
 
 export interface KubeVirtStandInOptions {
@@ -70,7 +71,7 @@ export class KubeVirtStandIn {
       { clock, log },
       { name: 'kubevirt', concurrency, reconcile: async (key) => machines.reconcile(key) },
     )
-    this.#subresources = new Subresources({ client })
+    this.#subresources = new Subresources({ client, clock })
     this.#follow()
   }
 

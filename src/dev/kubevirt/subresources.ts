@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { isFinal } from '../../virt/kubevirt/power-state.ts'
@@ -8,15 +9,13 @@ import {
   type VirtualMachine,
   type VirtualMachineInstance,
 } from '../../virt/kubevirt/resources.ts'
-
-/** What goes back over HTTP: KubeVirt answers 202 with nothing, or a Status. */
-export interface SubresourceAnswer {
-  readonly code: number
-  readonly body: object
-}
+import { conflict, failure, notFound, type SubresourceAnswer } from './subresource-answer.ts'
+import { GUEST_ACTIONS, GuestSubresources } from './guest-subresources.ts'
 
 const GROUP = '/apis/subresources.kubevirt.io'
-const ACTION = new RegExp(`^${GROUP}/v1/namespaces/([^/]+)/virtualmachines/([^/]+)/(start|stop|restart)$`)
+const ACTION = new RegExp(
+  `^${GROUP}/v1/namespaces/([^/]+)/(virtualmachines|virtualmachineinstances)/([^/]+)/(\\w+)$`,
+)
 const ACCEPTED: SubresourceAnswer = { code: 202, body: {} }
 
 interface Target {
@@ -25,21 +24,31 @@ interface Target {
   readonly vmi: VirtualMachineInstance | undefined
 }
 
-/** What virt-api serves for virtualmachines, as far as it makes sense with nobody inside: start, stop, restart. */
+const VM_ACTIONS: ReadonlySet<string> = new Set(['start', 'stop', 'restart'])
+
+/** What virt-api serves, as far as it makes sense with nobody inside. */
 export class Subresources {
   readonly #client: KubeClient
+  readonly #guests: GuestSubresources
 
-  constructor(deps: { readonly client: KubeClient }) {
+  constructor(deps: { readonly client: KubeClient; readonly clock: Clock }) {
     this.#client = deps.client
+    this.#guests = new GuestSubresources(deps)
   }
 
   async handle(method: string, path: string, body: unknown): Promise<SubresourceAnswer | undefined> {
     if (path === GROUP || path === `${GROUP}/v1`) return discovery(path)
-    const [, namespace = '', name = '', action] = ACTION.exec(path) ?? []
-    if (action === undefined) return undefined
+    const [, namespace = '', plural, name = '', action = ''] = ACTION.exec(path) ?? []
+    const actions = plural === 'virtualmachines' ? VM_ACTIONS : GUEST_ACTIONS
+    if (!actions.has(action)) return undefined
     if (method !== 'PUT') return failure(405, 'MethodNotAllowed', `${method} is not served here`)
-    const target = await this.#find({ namespace, name })
-    if (!target) return failure(404, 'NotFound', `virtualmachines.kubevirt.io "${name}" not found`, name)
+    const ref = { namespace, name }
+    return plural === 'virtualmachines' ? this.#handleVm(ref, action, body) : this.#guests.handle(ref, action)
+  }
+
+  async #handleVm(ref: Target['ref'], action: string, body: unknown): Promise<SubresourceAnswer> {
+    const target = await this.#find(ref)
+    if (!target) return notFound('virtualmachine', ref.name)
     switch (action) {
       case 'start':
         return this.#start(target)
@@ -51,7 +60,7 @@ export class Subresources {
   }
 
   async #start({ ref, vmi }: Target): Promise<SubresourceAnswer> {
-    if (vmi && !isFinal(vmi)) return failure(409, 'Conflict', 'VM is already running', ref.name)
+    if (vmi && !isFinal(vmi)) return conflict('virtualmachine', ref.name, 'VM is already running')
     const left = vmi ? [stopOf(vmi)] : []
     return this.#request(ref, [...left, { action: 'Start' }])
   }
@@ -62,7 +71,7 @@ export class Subresources {
     graceSeconds: number | undefined,
     next: readonly StateChangeRequest[],
   ): Promise<SubresourceAnswer> {
-    if (!vmi || isFinal(vmi)) return failure(409, 'Conflict', 'VM is not running', ref.name)
+    if (!vmi || isFinal(vmi)) return conflict('virtualmachine', ref.name, 'VM is not running')
     if (graceSeconds !== undefined) {
       const patch = { spec: { terminationGracePeriodSeconds: graceSeconds } }
       await this.#client.mergePatch(VIRTUAL_MACHINE_INSTANCE, ref, patch)
@@ -109,24 +118,22 @@ function discovery(path: string): SubresourceAnswer {
           kind: 'APIResourceList',
           apiVersion: 'v1',
           groupVersion: version.groupVersion,
-          resources: ['start', 'stop', 'restart'].map((action) => ({
-            name: `virtualmachines/${action}`,
-            singularName: '',
-            namespaced: true,
-            kind: 'VirtualMachine',
-            verbs: ['update'],
-          })),
+          resources: [
+            ...resourcesOf('virtualmachines', 'VirtualMachine', VM_ACTIONS),
+            ...resourcesOf('virtualmachineinstances', 'VirtualMachineInstance', GUEST_ACTIONS),
+          ],
         }
   return { code: 200, body }
 }
 
-function failure(code: number, reason: string, message: string, name?: string): SubresourceAnswer {
-  const details =
-    name === undefined ? {} : { details: { name, group: 'kubevirt.io', kind: 'virtualmachines' } }
-  return {
-    code,
-    body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message, ...details },
-  }
+function resourcesOf(plural: string, kind: string, actions: ReadonlySet<string>): object[] {
+  return [...actions].map((action) => ({
+    name: `${plural}/${action}`,
+    singularName: '',
+    namespaced: true,
+    kind,
+    verbs: ['update'],
+  }))
 }
 
 async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {

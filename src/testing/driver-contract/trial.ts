@@ -1,6 +1,7 @@
 import { afterEach, beforeEach } from 'vitest'
 import { serviceContext } from '../../common/context.ts'
 import type { ComputeDriver, GuestRef, GuestSpec, LifecycleEvent, PowerState } from '../../virt/driver.ts'
+import { until } from '../until.ts'
 import { type DriverWorld, HOSTS } from './world.ts'
 
 export const [HOST, OTHER_HOST] = HOSTS
@@ -58,6 +59,18 @@ export function useTrial(makeWorld: () => Promise<DriverWorld>): Trial {
     makeGuest,
     makeNamesake: async ({ name }) => makeGuest(name),
   }
+}
+
+/** A guest that runs. */
+export async function spawned(trial: Trial): Promise<GuestSpec> {
+  const guest = await trial.makeGuest()
+  await trial.driver.spawn(ctx, guest)
+  return guest
+}
+
+/** Resolves when the driver has been told of it. */
+export async function seen(driver: ComputeDriver, guest: GuestRef, state: PowerState): Promise<void> {
+  await until(`the driver sees ${state}`, async () => (await stateOf(driver, guest)) === state)
 }
 
 export async function stateOf(driver: ComputeDriver, guest: GuestRef): Promise<PowerState> {

@@ -10,11 +10,21 @@ export interface DriverWorld {
   putForeign(guest: GuestRef): Promise<void>
   /** That machine is still there as it was put. */
   isForeignIntact(guest: GuestRef): Promise<boolean>
-  /** From now on the guest does not heed a request to shut down. */
+  /** From now on the guest does not heed a request to shut down or to reboot. */
   makeStubborn(guest: GuestRef): Promise<void>
   isAskedToShutDown(guest: GuestRef): Promise<boolean>
   guestPowersOff(guest: GuestRef): Promise<void>
   guestCrashes(guest: GuestRef): Promise<void>
+  /** Names the guest's present run: it is another one when the guest was stopped and started. */
+  runOf(guest: GuestRef): Promise<string>
+  /** How often the guest rebooted itself in this run. */
+  rebootsOf(guest: GuestRef): Promise<number>
+  /** The images of the containerDisks that the guest was started with, the one it boots from first. */
+  imagesOf(guest: GuestRef): Promise<readonly string[]>
+  /** Whether the hypervisor can save a guest's memory to disk. */
+  readonly canSuspend: boolean
+  /** Whether the hypervisor can see that a guest does not react to being asked to reboot. */
+  readonly seesReboots: boolean
   /** Removes the guest without the driver. */
   removeGuest(guest: GuestRef): Promise<void>
   /** Guests that are started from now on do not come up. */

@@ -64,6 +64,14 @@ async function makeWorld(): Promise<DriverWorld> {
     isAskedToShutDown: async (guest) => hypervisor.find(guest)?.isAskedToShutDown === true,
     guestPowersOff: async (guest) => hypervisor.powerOff(guest),
     guestCrashes: async (guest) => hypervisor.crash(guest),
+    runOf: async (guest) => `${hypervisor.find(guest)?.runs}`,
+    rebootsOf: async (guest) => hypervisor.find(guest)?.reboots ?? 0,
+    imagesOf: async (guest) => {
+      const { rescueDisk, disk } = hypervisor.find(guest) ?? {}
+      return [rescueDisk, disk].flatMap((each) => (each?.kind === 'containerDisk' ? [each.image] : []))
+    },
+    canSuspend: true,
+    seesReboots: true,
     removeGuest: async (guest) => hypervisor.remove(guest),
     holdBoot: () => hypervisor.holdBoot(),
     exists: async (guest) => hypervisor.find(guest) !== undefined,

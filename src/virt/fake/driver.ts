@@ -4,18 +4,24 @@ import { InstanceDeployFailure, InstanceExists } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type {
   ComputeDriver,
+  ConsoleOptions,
   GuestInfo,
   GuestRef,
   GuestSpec,
   HostResources,
   LifecycleEvent,
+  OperationOptions,
   PowerOffOptions,
+  RescueOptions,
+  SoftRebootOptions,
   SpawnOptions,
+  UnrescueOptions,
 } from '../driver.ts'
 import { GuestNotFound } from '../guest-not-found.ts'
 import { LifecycleListeners } from '../lifecycle-listeners.ts'
 import { waitUntil } from '../wait-until.ts'
 import { type FaultyMethod, Faults } from './faults.ts'
+import { FakeGuestOperations } from './guest-operations.ts'
 import type { FakeGuest, FakeGuestChange, FakeHypervisor } from './hypervisor.ts'
 
 export interface FakeDriverOptions {
@@ -31,6 +37,7 @@ export class FakeDriver implements ComputeDriver {
   readonly #options: FakeDriverOptions
   readonly #faults: Faults
   readonly #listeners = new LifecycleListeners()
+  readonly #operations: FakeGuestOperations
   #unsubscribe: (() => void) | undefined
 
   constructor(
@@ -42,6 +49,10 @@ export class FakeDriver implements ComputeDriver {
     this.#log = deps.log.named('nova.virt.fake.driver')
     this.#options = options
     this.#faults = new Faults({ clock: deps.clock })
+    this.#operations = new FakeGuestOperations(
+      { hypervisor: deps.hypervisor, clock: deps.clock, log: this.#log },
+      options.host,
+    )
   }
 
   /** The next call of `method` rejects with `error`; several calls queue up. */
@@ -103,7 +114,8 @@ export class FakeDriver implements ComputeDriver {
     const log = this.#log.with(ctx, guest.uid)
     await this.#faults.apply('powerOff', options.signal)
     if (this.#isOff(guest)) return
-    if (options.timeoutMs > 0) {
+    // One that is paused or suspended hears nothing: it is not worth a wait.
+    if (options.timeoutMs > 0 && this.#own(guest)?.powerState === 'RUNNING') {
       log.info('Asked the guest to shut down', { timeoutMs: options.timeoutMs })
       this.#hypervisor.askToShutDown(guest)
       await waitUntil(this.#changes(), () => this.#isOff(guest) || undefined, options)
@@ -119,11 +131,56 @@ export class FakeDriver implements ComputeDriver {
     await this.#faults.apply('powerOn', options.signal)
     const found = this.#own(guest)
     if (!found) throw new GuestNotFound({ instance: guest.uid, host: this.#options.host })
-    if (found.powerState === 'RUNNING') return infoOf(found)
+    if (found.powerState === 'RUNNING' || found.powerState === 'PAUSED') return infoOf(found)
     this.#hypervisor.boot(guest)
     const info = await this.#started(guest, options)
     this.#log.with(ctx, guest.uid).info('Started the guest')
     return info
+  }
+
+  async pause(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#faults.apply('pause', options.signal)
+    this.#operations.pause(ctx, guest)
+  }
+
+  async unpause(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#faults.apply('unpause', options.signal)
+    this.#operations.unpause(ctx, guest)
+  }
+
+  async suspend(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#faults.apply('suspend', options.signal)
+    this.#operations.suspend(ctx, guest)
+  }
+
+  async resume(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#faults.apply('resume', options.signal)
+    await this.#operations.resume(ctx, guest, options)
+  }
+
+  async softReboot(ctx: RequestContext, guest: GuestRef, options: SoftRebootOptions): Promise<void> {
+    await this.#faults.apply('softReboot', options.signal)
+    await this.#operations.softReboot(ctx, guest, options)
+  }
+
+  async hardReboot(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<GuestInfo> {
+    await this.#faults.apply('hardReboot', options.signal)
+    return infoOf(await this.#operations.hardReboot(ctx, guest, options))
+  }
+
+  async rescue(ctx: RequestContext, guest: GuestRef, options: RescueOptions): Promise<GuestInfo> {
+    await this.#faults.apply('rescue', options.signal)
+    return infoOf(await this.#operations.rescue(ctx, guest, options))
+  }
+
+  async unrescue(ctx: RequestContext, guest: GuestRef, options: UnrescueOptions): Promise<GuestInfo> {
+    await this.#faults.apply('unrescue', options.signal)
+    return infoOf(await this.#operations.unrescue(ctx, guest, options))
+  }
+
+  async getConsoleOutput(_ctx: RequestContext, guest: GuestRef, options: ConsoleOptions): Promise<string> {
+    await this.#faults.apply('getConsoleOutput')
+    return this.#operations.getConsoleOutput(guest, options)
   }
 
   async destroy(ctx: RequestContext, guest: GuestRef): Promise<void> {
@@ -178,7 +235,8 @@ export class FakeDriver implements ComputeDriver {
   }
 
   #isOff(guest: GuestRef): boolean {
-    return this.#own(guest)?.powerState !== 'RUNNING'
+    const state = this.#own(guest)?.powerState ?? 'NOSTATE'
+    return state !== 'RUNNING' && state !== 'PAUSED' && state !== 'SUSPENDED'
   }
 
   #deployFailure(guest: GuestRef, reason: string): InstanceDeployFailure {

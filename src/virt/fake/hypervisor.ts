@@ -1,4 +1,4 @@
-import type { GuestAddress, GuestRef, PowerState } from '../driver.ts'
+import type { DiskSource, GuestAddress, GuestRef, PowerState } from '../driver.ts'
 
 /** A guest as the hypervisor holds it. */
 export interface FakeGuest extends GuestRef {
@@ -7,8 +7,17 @@ export interface FakeGuest extends GuestRef {
   readonly addresses: readonly GuestAddress[]
   /** It was asked to shut itself down, and has not answered yet. */
   readonly isAskedToShutDown: boolean
-  /** It pays no heed to being asked. */
+  /** It pays no heed to being asked, to shut down or to reboot. */
   readonly isStubborn: boolean
+  /** How often it was started. */
+  readonly runs: number
+  /** How often it rebooted itself in this run. */
+  readonly reboots: number
+  readonly disk: DiskSource | undefined
+  /** What it boots from in place of its own disk. */
+  readonly rescueDisk: DiskSource | undefined
+  /** What it wrote to its serial console in this run. */
+  readonly console: readonly string[]
 }
 
 /** A guest before and after a change; `after` is undefined when it was removed. */
@@ -16,6 +25,9 @@ export interface FakeGuestChange {
   readonly before: FakeGuest | undefined
   readonly after: FakeGuest | undefined
 }
+
+/** What a guest says when it boots. */
+const BOOT_LINES = ['Booting', 'Welcome to the fake guest', 'login:'] as const
 
 type Name = Pick<GuestRef, 'namespace' | 'name'>
 
@@ -51,17 +63,31 @@ export class FakeHypervisor {
   }
 
   /** Makes a guest that is not started yet. */
-  define(ref: GuestRef, host: string): void {
-    const { namespace, name, uid } = ref
-    const rest = { addresses: [], isAskedToShutDown: false, isStubborn: false }
-    this.#put({ namespace, name, uid, host, powerState: 'NOSTATE', ...rest })
+  define(spec: GuestRef & { readonly disk?: DiskSource }, host: string): void {
+    const { namespace, name, uid, disk } = spec
+    this.#put({
+      namespace,
+      name,
+      uid,
+      host,
+      powerState: 'NOSTATE',
+      addresses: [],
+      isAskedToShutDown: false,
+      isStubborn: false,
+      runs: 0,
+      reboots: 0,
+      disk,
+      rescueDisk: undefined,
+      console: [],
+    })
   }
 
   /** Starts a guest; it runs at once unless booting is held. */
   boot(guest: Name): void {
-    if (this.#isBootHeld) return
-    const address = { address: this.#nextAddress(), network: 'fake' }
-    this.#update(guest, { powerState: 'RUNNING', addresses: [address] })
+    const found = this.find(guest)
+    if (!found || this.#isBootHeld) return
+    const runs = found.runs + 1
+    this.#update(guest, { ...this.#running(), runs, reboots: 0, console: BOOT_LINES })
   }
 
   askToShutDown(guest: Name): void {
@@ -72,6 +98,35 @@ export class FakeHypervisor {
   /** The guest is off: it shut itself down, or its plug was pulled. */
   powerOff(guest: Name): void {
     this.#update(guest, { powerState: 'SHUTDOWN', addresses: [], isAskedToShutDown: false })
+  }
+
+  pause(guest: Name): void {
+    this.#update(guest, { powerState: 'PAUSED' })
+  }
+
+  unpause(guest: Name): void {
+    this.#update(guest, { powerState: 'RUNNING' })
+  }
+
+  /** Its memory goes to disk, and it is off. */
+  suspend(guest: Name): void {
+    this.#update(guest, { powerState: 'SUSPENDED', addresses: [] })
+  }
+
+  /** It goes on where it was suspended. */
+  resume(guest: Name): void {
+    if (!this.#isBootHeld) this.#update(guest, this.#running())
+  }
+
+  askToReboot(guest: Name): void {
+    const found = this.find(guest)
+    if (!found || found.isStubborn) return
+    this.#update(guest, { reboots: found.reboots + 1, console: [...found.console, ...BOOT_LINES] })
+  }
+
+  /** What it boots from the next time; undefined is its own disk. */
+  setRescueDisk(guest: Name, rescueDisk: DiskSource | undefined): void {
+    this.#update(guest, { rescueDisk })
   }
 
   crash(guest: Name): void {
@@ -116,6 +171,10 @@ export class FakeHypervisor {
 
   #tell(change: FakeGuestChange): void {
     for (const listener of this.#listeners) listener(change)
+  }
+
+  #running(): Pick<FakeGuest, 'powerState' | 'addresses'> {
+    return { powerState: 'RUNNING', addresses: [{ address: this.#nextAddress(), network: 'fake' }] }
   }
 
   #nextAddress(): string {

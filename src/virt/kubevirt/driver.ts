@@ -1,33 +1,53 @@
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import { InstancePowerOnFailure, KubernetesUnavailable, messageOf } from '../../common/errors.ts'
+import {
+  InstancePowerOnFailure,
+  KubernetesUnavailable,
+  messageOf,
+  NotSupported,
+} from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { ApiError } from '../../kube/api-error.ts'
 import type {
   ComputeDriver,
+  ConsoleOptions,
   GuestInfo,
   GuestRef,
   GuestSpec,
   HostResources,
   LifecycleEvent,
+  OperationOptions,
   PowerOffOptions,
+  RescueOptions,
+  SoftRebootOptions,
   SpawnOptions,
+  UnrescueOptions,
 } from '../driver.ts'
 import { GuestNotFound } from '../guest-not-found.ts'
 import { LifecycleListeners } from '../lifecycle-listeners.ts'
 import { awaitKubeVirt } from './await-kubevirt.ts'
 import { BuildWatch } from './build-watch.ts'
+import { ConsoleLog } from './console-log.ts'
 import { GuestRequests } from './guest-requests.ts'
+import { GuestSubresources } from './guest-subresources.ts'
 import { GuestWatch } from './guest-watch.ts'
 import { Launch } from './launch.ts'
 import { hostResourcesOf } from './node-resources.ts'
 import { DEFAULT_OPTIONS, type KubeVirtDriverOptions } from './options.ts'
 import { isOnHost, isOwnedBy } from './ownership.ts'
+import { Pause } from './pause.ts'
 import { addressesOf, isFinal, isStartPending, powerStateOf } from './power-state.ts'
+import { asOperation } from './as-operation.ts'
+import { SoftReboot } from './soft-reboot.ts'
 import { Removal } from './removal.ts'
+import { RescueDisk } from './rescue-disk.ts'
 import { NODE, type VirtualMachine } from './resources.ts'
 import { Shutdown } from './shutdown.ts'
+
+/** See docs/adr/0007-suspend.md. */
+const NO_SUSPEND =
+  'KubeVirt cannot save the memory of a guest so that it goes on later; pause the instance to keep its memory, or stop it to free its host'
 
 /**
  * Drives KubeVirt on one node: a guest is a VirtualMachine of the instance's name, owned by its uid and pinned
@@ -39,6 +59,7 @@ export class KubeVirtDriver implements ComputeDriver {
   readonly #log: Logger
   readonly #options: Required<KubeVirtDriverOptions>
   readonly #requests: GuestRequests
+  readonly #subresources: GuestSubresources
   readonly #watch: GuestWatch
   readonly #listeners = new LifecycleListeners()
   #architecture: string | undefined
@@ -53,6 +74,7 @@ export class KubeVirtDriver implements ComputeDriver {
     this.#log = deps.log.named('nova.virt.kubevirt.driver')
     this.#options = { ...DEFAULT_OPTIONS, ...options }
     this.#requests = new GuestRequests({ client, clock })
+    this.#subresources = new GuestSubresources({ client, clock })
     this.#watch = new GuestWatch(
       { client, clock, log: this.#log },
       { host: options.host, onLifecycleEvent: (event) => this.#listeners.emit(event) },
@@ -116,7 +138,7 @@ export class KubeVirtDriver implements ComputeDriver {
   async powerOn(ctx: RequestContext, guest: GuestRef, options: SpawnOptions = {}): Promise<GuestInfo> {
     const startMs = this.#clock.now()
     options.signal?.throwIfAborted()
-    const vm = await this.#vmToStart(guest)
+    const vm = await this.#present(guest)
     const { vmi } = this.#watch.find(guest)
     const isUp = vmi !== undefined && !isFinal(vmi) && vmi.metadata.deletionTimestamp === undefined
     try {
@@ -133,6 +155,69 @@ export class KubeVirtDriver implements ComputeDriver {
     return this.#infoOf(guest)
   }
 
+  async pause(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#pause(ctx, guest, 'pause', options)
+  }
+
+  async unpause(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<void> {
+    await this.#pause(ctx, guest, 'unpause', options)
+  }
+
+  async suspend(): Promise<never> {
+    throw new NotSupported({ operation: 'suspend', reason: NO_SUSPEND })
+  }
+
+  async resume(): Promise<never> {
+    throw new NotSupported({ operation: 'resume', reason: NO_SUSPEND })
+  }
+
+  async softReboot(ctx: RequestContext, guest: GuestRef, options: SoftRebootOptions): Promise<void> {
+    await this.#present(guest)
+    const deps = { subresources: this.#subresources, watch: this.#watch }
+    await new SoftReboot(deps, guest).run(this.#log.with(ctx, guest.uid), options)
+  }
+
+  /** Not by KubeVirt's `restart`, which refuses while a stop is under way: a guest that hangs in one is a reason to come. */
+  async hardReboot(ctx: RequestContext, guest: GuestRef, options: OperationOptions = {}): Promise<GuestInfo> {
+    options.signal?.throwIfAborted()
+    await this.#present(guest)
+    return asOperation('reboot', guest, async () => {
+      await this.powerOff(ctx, guest, { ...options, timeoutMs: 0 })
+      return this.powerOn(ctx, guest, options)
+    })
+  }
+
+  async rescue(ctx: RequestContext, guest: GuestRef, options: RescueOptions): Promise<GuestInfo> {
+    const { disk, signal } = options
+    signal?.throwIfAborted()
+    const vm = await this.#present(guest)
+    const rescueDisk = this.#rescueDisk(guest)
+    return asOperation('rescue', guest, async () => {
+      // First: a disk that KubeVirt refuses leaves the guest running.
+      await rescueDisk.insert(this.#log.with(ctx, guest.uid), vm, disk)
+      if (!rescueDisk.isIn(disk)) await this.powerOff(ctx, guest, { timeoutMs: 0, signal })
+      return this.powerOn(ctx, guest, { signal })
+    })
+  }
+
+  async unrescue(ctx: RequestContext, guest: GuestRef, options: UnrescueOptions): Promise<GuestInfo> {
+    const { powerOn, signal } = options
+    signal?.throwIfAborted()
+    const vm = await this.#present(guest)
+    const rescueDisk = this.#rescueDisk(guest)
+    return asOperation('unrescue', guest, async () => {
+      await rescueDisk.remove(this.#log.with(ctx, guest.uid), vm)
+      if (!powerOn || rescueDisk.isIn()) await this.powerOff(ctx, guest, { timeoutMs: 0, signal })
+      return powerOn ? this.powerOn(ctx, guest, { signal }) : this.#infoOf(guest)
+    })
+  }
+
+  async getConsoleOutput(_ctx: RequestContext, guest: GuestRef, { lines }: ConsoleOptions): Promise<string> {
+    await this.#present(guest)
+    const deps = { client: this.#client, watch: this.#watch }
+    return new ConsoleLog(deps, guest).read(lines).catch(toUnavailable)
+  }
+
   async destroy(ctx: RequestContext, guest: GuestRef): Promise<void> {
     const deps = { requests: this.#requests, watch: this.#watch }
     const removal = new Removal(deps, this.#options.host, guest)
@@ -144,7 +229,7 @@ export class KubeVirtDriver implements ComputeDriver {
   }
 
   /** When none is known, the server is asked: that it is gone ends the operation for good. */
-  async #vmToStart(guest: GuestRef): Promise<VirtualMachine> {
+  async #present(guest: GuestRef): Promise<VirtualMachine> {
     const { host } = this.#options
     const vm = this.#watch.find(guest).vm ?? (await this.#requests.get(guest).catch(toUnavailable))
     const isThere = vm && isOwnedBy(vm, guest) && isOnHost(vm, host)
@@ -153,6 +238,21 @@ export class KubeVirtDriver implements ComputeDriver {
     }
     this.#watch.observe(vm)
     return vm
+  }
+
+  async #pause(
+    ctx: RequestContext,
+    guest: GuestRef,
+    operation: 'pause' | 'unpause',
+    options: OperationOptions,
+  ): Promise<void> {
+    await this.#present(guest)
+    const deps = { subresources: this.#subresources, watch: this.#watch }
+    await new Pause(deps, guest, operation).run(this.#log.with(ctx, guest.uid), options, this.#options)
+  }
+
+  #rescueDisk(guest: GuestRef): RescueDisk {
+    return new RescueDisk({ requests: this.#requests, watch: this.#watch }, guest)
   }
 
   #infoOf({ namespace, name, uid }: GuestRef): GuestInfo {

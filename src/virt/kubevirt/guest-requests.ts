@@ -11,9 +11,7 @@ import {
   type VirtualMachine,
   type VirtualMachineInstance,
 } from './resources.ts'
-
-/** No write passes while virt-api's webhooks are away, during an upgrade of it for instance: worth a wait. */
-const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 8_000] as const
+import { retrying } from './retrying.ts'
 
 /**
  * What we ask of KubeVirt: one request each, sent again for a while when the API is in trouble. A repeat does
@@ -96,6 +94,20 @@ export class GuestRequests {
     return orUndefined(isConflict, this.#request(guest, [], vm.metadata.resourceVersion))
   }
 
+  /** Changes what the guest is started as the next time. Undefined: the VM changed meanwhile, look again. */
+  async patchTemplate(
+    guest: GuestRef,
+    vm: VirtualMachine,
+    template: object,
+  ): Promise<VirtualMachine | undefined> {
+    const { resourceVersion } = vm.metadata
+    const patch = { spec: { template: { spec: template } } }
+    const answer = this.#retry(() =>
+      this.#client.mergePatch(VIRTUAL_MACHINE, refOf(guest), patch, { resourceVersion }),
+    )
+    return orUndefined(isConflict, answer)
+  }
+
   /**
    * Pulls the plug. Only KubeVirt's API may do that (nobody else may change a running guest's grace period).
    * That the guest is off or gone already is no error.
@@ -140,19 +152,8 @@ export class GuestRequests {
     return this.#retry(() => this.#client.mergePatch(VIRTUAL_MACHINE, refOf(guest), patch, options))
   }
 
-  async #retry<T>(
-    send: () => Promise<T>,
-    isWorthARetry: (error: unknown) => boolean = isRetryable,
-  ): Promise<T> {
-    for (const delayMs of RETRY_DELAYS_MS) {
-      try {
-        return await send()
-      } catch (error) {
-        if (!isWorthARetry(error)) throw error
-      }
-      await this.#clock.sleep(delayMs)
-    }
-    return send()
+  async #retry<T>(send: () => Promise<T>, isWorthARetry?: (error: unknown) => boolean): Promise<T> {
+    return retrying(this.#clock, send, isWorthARetry)
   }
 }
 

@@ -9,6 +9,8 @@ export interface KubeVirtDriverOptions {
   readonly destroyTimeoutMs?: number
   /** How long KubeVirt may take to carry out a forced stop. Default one minute. */
   readonly forceTimeoutMs?: number
+  /** How long KubeVirt may take to show that a guest was paused or goes on. Default half a minute. */
+  readonly pauseTimeoutMs?: number
   /** See `Placement.terminationGracePeriodSeconds`. Default one hour. */
   readonly terminationGracePeriodSeconds?: number
 }
@@ -18,5 +20,6 @@ export const DEFAULT_OPTIONS = {
   obstacleTimeoutMs: 20_000,
   destroyTimeoutMs: 10_000,
   forceTimeoutMs: 60_000,
+  pauseTimeoutMs: 30_000,
   terminationGracePeriodSeconds: 3_600,
 } as const

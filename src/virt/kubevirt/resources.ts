@@ -158,6 +158,24 @@ export const SECRET = defineResource<Secret>({
   namespaced: true,
 })
 
+/** The Pods of virt-launcher, as far as we read them. */
+export interface Pod extends KubeObject {
+  readonly spec?: {
+    readonly nodeName?: string
+    readonly initContainers?: readonly { readonly name: string }[]
+    readonly containers?: readonly { readonly name: string }[]
+  }
+  readonly status?: { readonly phase?: string }
+}
+
+export const POD = defineResource<Pod>({
+  group: '',
+  version: 'v1',
+  kind: 'Pod',
+  plural: 'pods',
+  namespaced: true,
+})
+
 export interface Node extends KubeObject {
   readonly spec?: { readonly unschedulable?: boolean }
   readonly status?: {

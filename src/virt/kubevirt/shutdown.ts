@@ -6,7 +6,7 @@ import type { GuestRef, PowerOffOptions } from '../driver.ts'
 import { waitUntil } from '../wait-until.ts'
 import type { GuestRequests } from './guest-requests.ts'
 import type { GuestWatch } from './guest-watch.ts'
-import { hasStartRequest, isFinal } from './power-state.ts'
+import { hasStartRequest, isFinal, powerStateOf } from './power-state.ts'
 import type { VirtualMachineInstance } from './resources.ts'
 
 export interface ShutdownDeps {
@@ -49,7 +49,8 @@ export class Shutdown {
 
   async #switchOff(log: Logger, options: PowerOffOptions, forceTimeoutMs: number): Promise<void> {
     const { timeoutMs, signal } = options
-    if (timeoutMs > 0) {
+    // One that is paused hears nothing: it is not worth a wait.
+    if (timeoutMs > 0 && powerStateOf(this.#watch.find(this.#guest)) !== 'PAUSED') {
       await this.#ask(options)
       log.info('Asked the guest to shut down', { timeoutMs })
       if (await this.#becomesOff(options)) return

@@ -24,7 +24,7 @@ export interface Placement {
   readonly terminationGracePeriodSeconds: number
 }
 
-const ROOT = 'root'
+export const ROOT = 'root'
 const CLOUD_INIT = 'cloud-init'
 const NETWORK = 'default'
 
