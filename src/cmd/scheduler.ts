@@ -8,6 +8,7 @@ import { ActionStore } from '../objects/action-store.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
+import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { makeFilters } from '../scheduler/filters/registry.ts'
 import { HostManager } from '../scheduler/host-manager.ts'
 import { SchedulerManager } from '../scheduler/manager.ts'
@@ -48,15 +49,16 @@ export function buildScheduler(
     },
   )
   const hosts = new HostManager({ nodes, instances, liveness: monitor }, hostDefaults(settings))
+  const scheduler = new FilterScheduler({ hosts }, policyOf(settings))
   const manager = new SchedulerManager(
     {
       hosts,
+      scheduler,
       instances: new InstanceStore({ client, clock, observe: (one) => instances.observe(one) }),
       cache: instances,
       actions: new ActionStore(deps),
       events,
       computeRpc,
-      policy: policyOf(settings),
       clock,
       log,
     },
@@ -107,6 +109,7 @@ export function buildScheduler(
     ],
     start: async () => {
       hosts.start()
+      scheduler.start()
       await Promise.all([
         heartbeats.start(),
         awaitDefinitions(deps, [INSTANCE, COMPUTE_NODE], stopping.signal),
@@ -120,6 +123,7 @@ export function buildScheduler(
     stop: async () => {
       stopping.abort(new Error('nova-scheduler was stopped'))
       await Promise.all([leadership.stop(), heartbeats.stop()])
+      scheduler.stop()
       hosts.stop()
       await events.flush()
       await Promise.all([instances.stop(), nodes.stop()])

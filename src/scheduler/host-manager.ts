@@ -1,8 +1,10 @@
 import type { ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { Informer } from '../kube/informer.ts'
+import { bookingsOf } from '../objects/bookings.ts'
 import type { FlavorSize } from '../objects/build-request.ts'
-import { type Amounts, type HostState, NOTHING, amountsOf, minus, plus } from './host-state.ts'
+import { BookingLedger } from './booking-ledger.ts'
+import type { Amounts, HostState } from './host-state.ts'
 
 /** What counts where a ComputeNode says nothing. Nova: initial_cpu_allocation_ratio and friends, reserved_host_*. */
 export interface HostDefaults {
@@ -10,29 +12,29 @@ export interface HostDefaults {
   readonly reserved: Amounts
 }
 
-interface Booking {
-  readonly host: string
-  readonly amounts: Amounts
-}
-
 /** Whether an agent reports; `servicegroup/` answers. */
 export interface Liveness {
   isUp(host: string): boolean
+  /** Calls `listener` when a host came up or went down. Returns what ends it. */
+  onChange(listener: (host: string) => void): () => void
 }
 
+/** A host that is there with its state, or one that is gone. */
+export type HostChange = { readonly host: string; readonly state: HostState | undefined }
+
 /**
- * Keeps what is booked on every host: the instances that are bound there, and the claims of decisions whose
- * binding is still being written. nova.scheduler.host_manager.HostManager.
+ * Keeps the state of every host that has reported: what its agent said, what is booked on it by instances that are
+ * bound and by claims of decisions whose binding is still being written. nova.scheduler.host_manager.HostManager.
  */
 export class HostManager {
   readonly #nodes: Informer<ComputeNode>
   readonly #instances: Informer<Instance>
   readonly #liveness: Liveness
   readonly #defaults: HostDefaults
-  readonly #bookings = new Map<string, Booking>()
-  readonly #claims = new Map<string, Booking>()
-  readonly #used = new Map<string, Amounts>()
-  #unsubscribe: (() => void) | undefined
+  readonly #ledger = new BookingLedger((host) => this.#refresh(host))
+  readonly #states = new Map<string, HostState>()
+  readonly #listeners = new Set<(change: HostChange) => void>()
+  #unsubscribe: (() => void)[] = []
 
   constructor(
     deps: {
@@ -48,72 +50,81 @@ export class HostManager {
     this.#defaults = defaults
   }
 
-  /** Begins to follow bindings. The informers are started and stopped by whoever owns them. */
+  /** Begins to follow hosts and bindings. The informers are started and stopped by whoever owns them. */
   start(): void {
-    this.#unsubscribe = this.#instances.onChange((change) => {
-      this.#book(change.object, change.type === 'deleted')
-    })
+    this.#unsubscribe = [
+      this.#nodes.onChange(({ object }) => this.#refresh(object.metadata.name)),
+      this.#instances.onChange((change) => this.#book(change.object, change.type === 'deleted')),
+      this.#liveness.onChange((host) => this.#refresh(host)),
+    ]
     for (const instance of this.#instances.store.list()) this.#book(instance, false)
+    for (const name of this.#nodes.store.keys()) this.#refresh(name)
   }
 
   stop(): void {
-    this.#unsubscribe?.()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
   }
 
   /** Every host that has reported, as it is this moment, in the order of their names. */
   snapshot(): readonly HostState[] {
-    return this.#nodes.store
-      .list()
-      .flatMap((node) => this.#stateOf(node) ?? [])
-      .sort((a, b) => (a.host < b.host ? -1 : 1))
+    return [...this.#states.values()].sort((a, b) => (a.host < b.host ? -1 : 1))
+  }
+
+  /** A host as it is this moment; silence is noticed here even before the monitor told of it. */
+  stateOf(host: string): HostState | undefined {
+    const known = this.#states.get(host)
+    if (known?.up && !this.#liveness.isUp(host)) this.#refresh(host)
+    return this.#states.get(host)
+  }
+
+  /** Tells `listener` of every host that is there, and of each that changes, comes or goes. Returns what ends it. */
+  follow(listener: (change: HostChange) => void): () => void {
+    this.#listeners.add(listener)
+    for (const state of this.#states.values()) listener({ host: state.host, state })
+    return () => {
+      this.#listeners.delete(listener)
+    }
   }
 
   /**
    * Books an instance on a host before its binding is written, so that the next decision sees it. To be called
-   * in the same turn as the decision. The claim gives way to the binding once that is seen.
+   * in the same turn as the decision. It counts besides what the instance holds already, for one that moves, and
+   * gives way to the binding once that is seen.
    */
   claim(uid: string, host: string, flavor: FlavorSize): void {
-    const before = this.#effective(uid)
-    this.#claims.set(uid, { host, amounts: amountsOf(flavor) })
-    this.#move(before, this.#effective(uid))
+    this.#ledger.claim(uid, { host, amounts: this.#ledger.sizeOf(flavor), isBusy: true })
   }
 
   /** Gives a claim back that did not become a binding, or ends one that did. */
   settle(uid: string): void {
-    const before = this.#effective(uid)
-    this.#claims.delete(uid)
-    this.#move(before, this.#effective(uid))
+    this.#ledger.settle(uid)
   }
 
   #book(instance: Instance, gone: boolean): void {
-    const uid = instance.metadata.uid ?? ''
-    const { host, flavor, vmState } = instance.status
-    const before = this.#effective(uid)
-    if (gone || !host || !flavor || vmState === 'deleted') this.#bookings.delete(uid)
-    else this.#bookings.set(uid, { host, amounts: amountsOf(flavor) })
-    this.#move(before, this.#effective(uid))
+    const bookings = gone ? [] : bookingsOf(instance)
+    const isBusy = isWorkedOn(instance)
+    this.#ledger.book(
+      instance.metadata.uid ?? '',
+      bookings.map(({ host, flavor }) => ({ host, amounts: this.#ledger.sizeOf(flavor), isBusy })),
+    )
   }
 
-  #effective(uid: string): Booking | undefined {
-    return this.#claims.get(uid) ?? this.#bookings.get(uid)
+  #refresh(host: string): void {
+    const node = this.#nodes.store.get(host)
+    const state = node && this.#stateFrom(node)
+    if (!state && !this.#states.has(host)) return
+    if (state) this.#states.set(host, state)
+    else this.#states.delete(host)
+    for (const listener of this.#listeners) listener({ host, state })
   }
 
-  #move(before: Booking | undefined, after: Booking | undefined): void {
-    if (before === after) return
-    if (before) this.#used.set(before.host, minus(this.#usedOn(before.host), before.amounts))
-    if (after) this.#used.set(after.host, plus(this.#usedOn(after.host), after.amounts))
-  }
-
-  #usedOn(host: string): Amounts {
-    return this.#used.get(host) ?? NOTHING
-  }
-
-  #stateOf(node: ComputeNode): HostState | undefined {
+  #stateFrom(node: ComputeNode): HostState | undefined {
     const { spec, status } = node
     if (!status?.inventory) return undefined
     const host = node.metadata.name
     const { ratios, reserved } = this.#defaults
     const silent = !this.#liveness.isUp(host)
+    const { amounts, instances, ioOps } = this.#ledger.on(host)
     return {
       host,
       enabled: !spec.disabled,
@@ -126,7 +137,27 @@ export class HostManager {
       inventory: status.inventory,
       reserved: { ...reserved, ...spec.reserved },
       ratios: { ...ratios, ...spec.allocationRatios },
-      used: this.#usedOn(host),
+      used: amounts,
+      aggregates: [],
+      instances,
+      ioOps,
+      failedBuilds: 0,
     }
   }
 }
+
+/** Nova: io_workload counts what is being built, resized, rebuilt, copied, rescued or shelved. */
+function isWorkedOn({ status }: Instance): boolean {
+  const { vmState, taskState } = status
+  return vmState === 'building' || (taskState !== undefined && BUSY_TASKS.has(taskState))
+}
+
+const BUSY_TASKS: ReadonlySet<string> = new Set([
+  'resize_prep',
+  'resize_migrating',
+  'rebuilding',
+  'image_snapshot',
+  'rescuing',
+  'unshelving',
+  'shelving',
+])

@@ -9,7 +9,16 @@ export interface Amounts {
   readonly diskGb: number
 }
 
-/** What a host could take and has taken, as a decision sees it. nova.scheduler.host_manager.HostState. */
+/** A group of hosts that the operator made, with what it says of them. nova.objects.Aggregate. */
+export interface AggregateState {
+  readonly name: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/**
+ * What a host could take and has taken, as a decision sees it. One that is given out never changes: the next
+ * state of a host is another object. nova.scheduler.host_manager.HostState.
+ */
 export interface HostState {
   readonly host: string
   /** Whether the operator lets new instances in. */
@@ -25,6 +34,14 @@ export interface HostState {
   readonly reserved: Amounts
   readonly ratios: { readonly cpu: number; readonly memory: number; readonly disk: number }
   readonly used: Amounts
+  readonly aggregates: readonly AggregateState[]
+  readonly instances: number
+  /** Instances that are being built or moved, which is work for its disks. Nova: io_workload. */
+  readonly ioOps: number
+  /** Builds that failed here since the last that did not. */
+  readonly failedBuilds: number
+  /** Multipliers that its aggregates change, by weigher. */
+  readonly weightMultipliers?: Readonly<Record<string, number>> | undefined
 }
 
 export const NOTHING: Amounts = { vcpus: 0, memoryMb: 0, diskGb: 0 }

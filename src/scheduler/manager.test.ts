@@ -23,7 +23,8 @@ import { captureLog, type LogCapture } from '../testing/log-capture.ts'
 import { MemoryRpc } from '../testing/memory-rpc.ts'
 import { ToldInformer } from '../testing/told-informer.ts'
 import { until } from '../testing/until.ts'
-import { DEFAULT_FILTERS, FILTERS } from './filters/registry.ts'
+import { FilterScheduler } from './filter-scheduler.ts'
+import { DEFAULT_FILTERS, makeFilters } from './filters/registry.ts'
 import { HostManager } from './host-manager.ts'
 import { SchedulerManager } from './manager.ts'
 import { WEIGHERS } from './weighers/registry.ts'
@@ -58,7 +59,11 @@ beforeEach(async () => {
   logs = captureLog()
   sent = []
   hosts = new HostManager(
-    { nodes: nodes.informer, instances: cache.informer, liveness: { isUp: () => true } },
+    {
+      nodes: nodes.informer,
+      instances: cache.informer,
+      liveness: { isUp: () => true, onChange: () => () => {} },
+    },
     { ratios: { cpu: 1, memory: 1, disk: 1 }, reserved: { vcpus: 0, memoryMb: 0, diskGb: 0 } },
   )
   hosts.start()
@@ -79,6 +84,14 @@ afterEach(async () => {
 })
 
 function makeManager(maxAttempts = 3): SchedulerManager {
+  const scheduler = new FilterScheduler(
+    { hosts },
+    {
+      filters: makeFilters(DEFAULT_FILTERS),
+      weighers: Object.values(WEIGHERS).map(({ make, multiplier }) => ({ weigher: make(), multiplier })),
+    },
+  )
+  scheduler.start()
   return new SchedulerManager(
     {
       hosts,
@@ -91,10 +104,7 @@ function makeManager(maxAttempts = 3): SchedulerManager {
       actions,
       events,
       computeRpc: new ComputeRpcApi({ rpc: rpc.client({ service: 'scheduler' }) }),
-      policy: {
-        filters: DEFAULT_FILTERS.flatMap((name) => FILTERS[name]?.() ?? []),
-        weighers: Object.values(WEIGHERS).map(({ make, multiplier }) => ({ weigher: make(), multiplier })),
-      },
+      scheduler,
       clock,
       log: logs.log,
     },
@@ -441,7 +451,7 @@ describe('an instance that no host can take', () => {
 
     expect((await kube.instance()).status.fault?.message).toBe(
       'Exceeded maximum number of build attempts (1) on node-2. Last failure: no KVM; no other host is valid: ' +
-        'Of 1 hosts, RetryFilter took out 1 (failed to build it before).',
+        'Of 1 hosts, RetryFilter took out 1 (1 failed to build it before).',
     )
   })
 })

@@ -19,10 +19,11 @@ import type { ActionStore } from '../objects/action-store.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { toFault } from '../objects/instance-update.ts'
+import type { FilterScheduler } from './filter-scheduler.ts'
 import type { HostManager } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
+import { explainNoValidHost, passedOf, type Selection } from './placement.ts'
 import type { BuildInstancesArgs } from './rpcapi.ts'
-import { type Policy, type Selection, explainNoValidHost, selectDestination } from './select-destination.ts'
 
 export interface SchedulerOptions {
   /** Hosts a build is sent to at most. Nova: [scheduler]max_attempts, 3. */
@@ -36,7 +37,7 @@ interface SchedulerDeps {
   readonly actions: ActionStore
   readonly events: EventRecorder
   readonly computeRpc: ComputeRpcApi
-  readonly policy: Policy
+  readonly scheduler: FilterScheduler
   readonly clock: Clock
   readonly log: Logger
 }
@@ -102,7 +103,7 @@ export class SchedulerManager {
   }
 
   #limitsOf(host: string): Amounts {
-    const state = this.#deps.hosts.snapshot().find((one) => one.host === host)
+    const state = this.#deps.hosts.stateOf(host)
     return state ? capacityOf(state) : NOTHING
   }
 
@@ -134,7 +135,7 @@ export class SchedulerManager {
     }
 
     // From the decision to the claim nothing may come in between: no await.
-    const selection = selectDestination(this.#deps.hosts.snapshot(), request, this.#deps.policy, {
+    const selection = this.#deps.scheduler.select(request, {
       ignoreHosts: triedHosts,
       preferHosts: alternates,
       maxAlternates: Math.min(MAX_ALTERNATES, this.#options.maxAttempts - attempt - 1),
@@ -251,11 +252,6 @@ function exhausted(triedHosts: readonly string[], progress: ActionProgress, why?
   const last = progress.events.findLast((event) => event.result === 'Error')?.details ?? 'unknown'
   const reason = why ? `${last}; no other host is valid: ${why}` : last
   return new MaxRetriesExceeded({ attempts: triedHosts.length, hosts: [...triedHosts], reason })
-}
-
-/** How many hosts passed every filter. */
-function passedOf(placement: Placement): number {
-  return placement.considered - placement.filters.reduce((sum, filter) => sum + filter.removed, 0)
 }
 
 /** Somebody changed or deleted the instance first: the operation ends quietly, theirs goes on. */

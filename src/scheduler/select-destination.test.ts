@@ -1,15 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { makeHost, makeRequest } from '../testing/builders.ts'
-import { PASS, reject, type HostFilter } from './filters/filter.ts'
+import { type HostFilter, isHostFilter, PASS, reject } from './filters/filter.ts'
 import { DEFAULT_FILTERS, makeFilters } from './filters/registry.ts'
 import { type HostState, capacityOf } from './host-state.ts'
-import {
-  explainNoValidHost,
-  type Policy,
-  selectDestination,
-  type SelectOptions,
-} from './select-destination.ts'
+import { explainNoValidHost } from './placement.ts'
+import { toRequestSpec } from './request-spec.ts'
+import { type Policy, selectDestination } from './select-destination.ts'
+import type { SelectOptions } from './select-options.ts'
+import type { BuildRequest } from '../objects/build-request.ts'
 import { WEIGHERS } from './weighers/registry.ts'
 import { weighHosts } from './weighers/weigh.ts'
 
@@ -70,7 +69,7 @@ describe('a choice', () => {
     expect(placement.filters[0]).toEqual({
       name: 'RetryFilter',
       removed: 1,
-      reasons: ['failed to build it before'],
+      reasons: ['1 failed to build it before'],
     })
   })
 
@@ -203,6 +202,11 @@ const someOptions = fc.record({
   maxAlternates: fc.nat(3),
 })
 
+function passes(host: HostState, request: BuildRequest): boolean {
+  const spec = toRequestSpec(request, new Set())
+  return POLICY.filters.every((filter) => !isHostFilter(filter) || filter.check(host, spec).pass)
+}
+
 describe('whatever the hosts and the request', () => {
   it('never picks, nor keeps as an alternate, a host that cannot take the instance', () => {
     fc.assert(
@@ -229,16 +233,12 @@ describe('whatever the hosts and the request', () => {
     fc.assert(
       fc.property(someHosts, aRequest, someOptions, (hosts, request, { ignoreHosts, maxAlternates }) => {
         const options = { ignoreHosts, maxAlternates, preferHosts: [] }
-        const passing = hosts.filter(
-          (one) =>
-            !ignoreHosts.includes(one.host) &&
-            POLICY.filters.every((filter) => filter.check(one, request).pass),
-        )
+        const passing = hosts.filter((one) => !ignoreHosts.includes(one.host) && passes(one, request))
         const { host } = selectDestination(hosts, request, POLICY, options)
 
         expect(host !== undefined).toBe(passing.length > 0)
         const weights = new Map(
-          weighHosts(passing, request, POLICY.weighers).map((one) => [one.host.host, one.weight]),
+          weighHosts(passing, request, options, POLICY.weighers).map((one) => [one.host.host, one.weight]),
         )
         if (host) expect(weights.get(host.host)).toBe(Math.max(...weights.values()))
       }),
@@ -249,11 +249,7 @@ describe('whatever the hosts and the request', () => {
     fc.assert(
       fc.property(someHosts, aRequest, someOptions, (hosts, request, options) => {
         const { host } = selectDestination(hosts, request, POLICY, options)
-        const passing = hosts.filter(
-          (one) =>
-            !options.ignoreHosts.includes(one.host) &&
-            POLICY.filters.every((filter) => filter.check(one, request).pass),
-        )
+        const passing = hosts.filter((one) => !options.ignoreHosts.includes(one.host) && passes(one, request))
         const preferred = options.preferHosts.find((name) => passing.some((one) => one.host === name))
         if (preferred !== undefined) expect(host?.host).toBe(preferred)
       }),

@@ -35,6 +35,9 @@ export class ServiceMonitor {
   /** Since when silence proves something: nobody is heard before the start, and while the broker is away. */
   #hearingSince = 0
   #timer: Timer | undefined
+  /** What was told of each host last. */
+  readonly #told = new Map<string, boolean>()
+  readonly #listeners = new Set<(host: string) => void>()
 
   constructor(
     deps: {
@@ -64,6 +67,7 @@ export class ServiceMonitor {
     this.#hearingSince = this.#clock.now()
     this.#lastSeen.clear()
     this.#timer = this.#clock.every(this.#options.checkIntervalMs, () => this.#check())
+    this.#tellChanges()
   }
 
   stop(): void {
@@ -75,6 +79,7 @@ export class ServiceMonitor {
   /** A heartbeat came. Everybody remembers it; who leads acts on it. */
   seen(host: string): void {
     this.#lastSeen.set(host, this.#clock.now())
+    if (this.#told.get(host) !== true) this.#tell(host, true)
     if (!this.#timer) return
     const node = this.#nodes.store.get(host)
     if (node) this.#unknown.delete(host)
@@ -91,6 +96,26 @@ export class ServiceMonitor {
     if (seen !== undefined && !isLate(seen)) return true
     const wasUp = this.#nodes.store.get(host)?.status?.state === 'up'
     return wasUp && !isLate(this.#hearingSince)
+  }
+
+  /** Calls `listener` when a host came up or was found silent. Returns what ends it. */
+  onChange(listener: (host: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  #tellChanges(): void {
+    for (const host of this.#nodes.store.keys()) {
+      const isUp = this.isUp(host)
+      if (this.#told.get(host) !== isUp) this.#tell(host, isUp)
+    }
+  }
+
+  #tell(host: string, isUp: boolean): void {
+    this.#told.set(host, isUp)
+    for (const listener of this.#listeners) listener(host)
   }
 
   /**
@@ -114,6 +139,7 @@ export class ServiceMonitor {
 
   #check(): void {
     if (!this.#isHearing()) this.#hearingSince = this.#clock.now()
+    this.#tellChanges()
     for (const node of this.#nodes.store.list()) {
       if (node.status?.state !== 'up') continue
       const name = node.metadata.name

@@ -99,6 +99,10 @@ export function makeHost(fields: Partial<HostState> = {}): HostState {
     reserved: { vcpus: 0, memoryMb: 0, diskGb: 0 },
     ratios: { cpu: 1, memory: 1, disk: 1 },
     used: { vcpus: 0, memoryMb: 0, diskGb: 0 },
+    aggregates: [],
+    instances: 0,
+    ioOps: 0,
+    failedBuilds: 0,
     ...fields,
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { makeHost, makeRequest } from '../../testing/builders.ts'
 import { AvailabilityZoneFilter } from './availability-zone-filter.ts'
 import { ComputeFilter } from './compute-filter.ts'
-import { PASS, reject } from './filter.ts'
+import { isHostFilter, PASS, reject } from './filter.ts'
 import { ImagePropertiesFilter } from './image-properties-filter.ts'
 import { DEFAULT_FILTERS, FILTERS, makeFilters, REQUIRED_FILTERS } from './registry.ts'
 import { RequestedHostFilter } from './requested-host-filter.ts'
@@ -61,16 +61,15 @@ describe('AvailabilityZoneFilter', () => {
 })
 
 describe('RequestedHostFilter', () => {
-  it.each([
-    { name: 'passes any host when none is asked for', requestedHost: undefined, want: PASS },
-    { name: 'passes the host that is asked for', requestedHost: 'node-1', want: PASS },
-    {
-      name: 'rejects every other',
-      requestedHost: 'node-10',
-      want: reject('not node-10, which was asked for'),
-    },
-  ])('$name', ({ requestedHost, want }) => {
-    expect(new RequestedHostFilter().check(makeHost(), makeRequest({ requestedHost }))).toEqual(want)
+  it('lets every host through when none is asked for', () => {
+    expect(new RequestedHostFilter().limit(makeRequest())).toBeUndefined()
+  })
+
+  it('lets through only the host that is asked for', () => {
+    expect(new RequestedHostFilter().limit(makeRequest({ requestedHost: 'node-10' }))).toEqual({
+      only: new Set(['node-10']),
+      reason: 'not node-10, which was asked for',
+    })
   })
 })
 
@@ -186,16 +185,20 @@ describe('the filters that run', () => {
   const names = (chosen: readonly string[]): string[] => makeFilters(chosen).map(({ name }) => name)
 
   it.each([
-    { what: 'are those chosen, in their order', chosen: DEFAULT_FILTERS, want: DEFAULT_FILTERS },
+    {
+      what: 'are those chosen, in their order, after the one that looks at earlier attempts',
+      chosen: DEFAULT_FILTERS,
+      want: ['RetryFilter', ...DEFAULT_FILTERS],
+    },
     {
       what: 'are also those that no choice takes away, after the chosen',
       chosen: ['ComputeFilter'],
-      want: ['ComputeFilter', 'RequestedHostFilter', 'ResourceFilter'],
+      want: ['RetryFilter', 'ComputeFilter', 'RequestedHostFilter', 'ResourceFilter'],
     },
     {
       what: 'run where they are listed, if they are',
       chosen: ['ResourceFilter', 'ComputeFilter'],
-      want: ['ResourceFilter', 'ComputeFilter', 'RequestedHostFilter'],
+      want: ['RetryFilter', 'ResourceFilter', 'ComputeFilter', 'RequestedHostFilter'],
     },
   ])('$what', ({ chosen, want }) => {
     expect(names(chosen)).toEqual(want)
@@ -204,6 +207,9 @@ describe('the filters that run', () => {
   it('leave no host oversold where none is chosen', () => {
     const host = makeHost({ inventory: { vcpus: 1, memoryMb: 512, diskGb: 1 } })
     const request = makeRequest({ flavor: { vcpus: 2 } })
-    expect(makeFilters([]).every((filter) => filter.check(host, request).pass)).toBe(false)
+    const passes = makeFilters([]).every(
+      (filter) => !isHostFilter(filter) || filter.check(host, request).pass,
+    )
+    expect(passes).toBe(false)
   })
 })

@@ -1,5 +1,5 @@
-import type { BuildRequest } from '../../objects/build-request.ts'
 import type { HostState } from '../host-state.ts'
+import type { RequestSpec } from '../request-spec.ts'
 import { type HostFilter, PASS, type Verdict, reject } from './filter.ts'
 
 /**
@@ -9,7 +9,7 @@ import { type HostFilter, PASS, type Verdict, reject } from './filter.ts'
 export class ImagePropertiesFilter implements HostFilter {
   readonly name = 'ImagePropertiesFilter'
 
-  check(host: HostState, request: BuildRequest): Verdict {
+  check(host: HostState, request: RequestSpec): Verdict {
     const { hw_architecture, img_hv_type } = request.image.properties
     if (hw_architecture && host.architecture && hw_architecture !== host.architecture) {
       return reject(`of architecture ${host.architecture}, the image needs ${hw_architecture}`)

@@ -1,12 +1,13 @@
 import { AvailabilityZoneFilter } from './availability-zone-filter.ts'
 import { ComputeFilter } from './compute-filter.ts'
-import type { HostFilter } from './filter.ts'
+import type { SchedulerFilter } from './filter.ts'
 import { ImagePropertiesFilter } from './image-properties-filter.ts'
 import { RequestedHostFilter } from './requested-host-filter.ts'
 import { ResourceFilter } from './resource-filter.ts'
+import { RetryFilter } from './retry-filter.ts'
 
 /** Every filter by its name. A new one is a file beside this and a line here. */
-export const FILTERS: Readonly<Record<string, () => HostFilter>> = {
+export const FILTERS: Readonly<Record<string, () => SchedulerFilter>> = {
   AvailabilityZoneFilter: () => new AvailabilityZoneFilter(),
   ComputeFilter: () => new ComputeFilter(),
   ImagePropertiesFilter: () => new ImagePropertiesFilter(),
@@ -29,8 +30,8 @@ export const DEFAULT_FILTERS: readonly string[] = [
  */
 export const REQUIRED_FILTERS: readonly string[] = ['RequestedHostFilter', 'ResourceFilter']
 
-/** The filters that are chosen, in their order, and after them those that always run. */
-export function makeFilters(chosen: readonly string[]): readonly HostFilter[] {
+/** What runs: {@link RetryFilter}, the filters that are chosen in their order, and those that always run. */
+export function makeFilters(chosen: readonly string[]): readonly SchedulerFilter[] {
   const names = [...chosen, ...REQUIRED_FILTERS.filter((name) => !chosen.includes(name))]
-  return names.flatMap((name) => FILTERS[name]?.() ?? [])
+  return [new RetryFilter(), ...names.flatMap((name) => FILTERS[name]?.() ?? [])]
 }

@@ -1,17 +1,16 @@
 import type { BuildRequest } from '../../objects/build-request.ts'
-import type { HostState } from '../host-state.ts'
-import { type HostFilter, PASS, type Verdict, reject } from './filter.ts'
+import type { Limit, NamedHostsFilter } from './filter.ts'
 
 /**
  * Takes out every host but the one that was asked for. The other filters still have their say, as with the `host`
  * of Nova's microversion 2.74 (requested_destination).
  */
-export class RequestedHostFilter implements HostFilter {
+export class RequestedHostFilter implements NamedHostsFilter {
   readonly name = 'RequestedHostFilter'
 
-  check(host: HostState, request: BuildRequest): Verdict {
-    const wanted = request.requestedHost
-    if (wanted === undefined || wanted === host.host) return PASS
-    return reject(`not ${wanted}, which was asked for`)
+  limit({ requestedHost }: BuildRequest): Limit | undefined {
+    return requestedHost === undefined
+      ? undefined
+      : { only: new Set([requestedHost]), reason: `not ${requestedHost}, which was asked for` }
   }
 }

@@ -1,12 +1,12 @@
-import type { BuildRequest } from '../../objects/build-request.ts'
 import { amountsOf, freeOn, type HostState } from '../host-state.ts'
+import type { RequestSpec } from '../request-spec.ts'
 import { type HostFilter, PASS, type Verdict, reject } from './filter.ts'
 
 /** Takes out hosts without room for the flavor: what Nova asks placement for. */
 export class ResourceFilter implements HostFilter {
   readonly name = 'ResourceFilter'
 
-  check(host: HostState, request: BuildRequest): Verdict {
+  check(host: HostState, request: RequestSpec): Verdict {
     const free = freeOn(host)
     const wanted = amountsOf(request.flavor)
     const short = [

@@ -3,12 +3,15 @@ import { makeHost, makeRequest } from '../../testing/builders.ts'
 import type { HostState } from '../host-state.ts'
 import { WEIGHERS } from './registry.ts'
 import { type WeightedWeigher, weighHosts } from './weigh.ts'
+import { isHostWeigher } from './weigher.ts'
 
 /** Scores a host by its vCPUs, just as they are. */
-function makeWeigher(options: { multiplier?: number; minimum?: number } = {}): WeightedWeigher {
-  const { multiplier = 1, minimum } = options
+function makeWeigher(
+  options: { multiplier?: number; minimum?: number; maximum?: number } = {},
+): WeightedWeigher {
+  const { multiplier = 1, ...limits } = options
   const score = (host: HostState): number => host.inventory.vcpus
-  return { weigher: { name: 'Test', score, ...(minimum !== undefined && { minimum }) }, multiplier }
+  return { weigher: { name: 'Test', score, ...limits }, multiplier }
 }
 
 function makeHosts(scores: Readonly<Record<string, number>>): HostState[] {
@@ -98,10 +101,20 @@ describe('weights', () => {
       ],
     },
     {
-      name: 'of a single host are what it scores',
+      name: 'of a single host are 0: there is no choice',
       scores: { a: 5 },
-      weighers: [makeWeigher()],
+      weighers: [makeWeigher({ minimum: 0 })],
       want: [['a', 0]],
+    },
+    {
+      name: 'end at the maximum that a weigher fixes',
+      scores: { a: 5, b: 10, c: 30 },
+      weighers: [makeWeigher({ minimum: 0, maximum: 20 })],
+      want: [
+        ['c', 1],
+        ['b', 0.5],
+        ['a', 0.25],
+      ],
     },
     {
       name: 'of no weigher are 0',
@@ -125,7 +138,8 @@ describe('weights', () => {
       ],
     },
   ])('$name', ({ scores, weighers, want }) => {
-    const weighed = weighHosts(makeHosts(scores), makeRequest(), weighers)
+    const options = { ignoreHosts: [], preferHosts: [], maxAlternates: 0 }
+    const weighed = weighHosts(makeHosts(scores), makeRequest(), options, weighers)
     expect(weighed.map(({ host, weight }) => [host.host, weight === 0 ? 0 : weight])).toEqual(want)
   })
 })
@@ -148,7 +162,9 @@ describe('our weighers', () => {
     const weigher = make?.()
     expect(weigher).toMatchObject({ name, minimum: 0 })
     expect(multiplier).toBe(1)
-    expect(weigher?.score(host, makeRequest())).toBe(free)
-    expect(weigher?.score(overbooked, makeRequest())).toBe(0)
+    const score = (one: HostState): number | undefined =>
+      weigher && isHostWeigher(weigher) ? weigher.score(one, makeRequest()) : undefined
+    expect(score(host)).toBe(free)
+    expect(score(overbooked)).toBe(0)
   })
 })

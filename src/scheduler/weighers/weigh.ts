@@ -1,9 +1,10 @@
-import type { BuildRequest } from '../../objects/build-request.ts'
 import type { HostState } from '../host-state.ts'
-import type { HostWeigher } from './weigher.ts'
+import type { RequestSpec } from '../request-spec.ts'
+import type { SelectOptions } from '../select-options.ts'
+import { isHostWeigher, type SchedulerWeigher } from './weigher.ts'
 
 export interface WeightedWeigher {
-  readonly weigher: HostWeigher
+  readonly weigher: SchedulerWeigher
   readonly multiplier: number
 }
 
@@ -12,26 +13,79 @@ export interface WeighedHost {
   readonly weight: number
 }
 
+/** The lowest and the highest score there is of a weigher. */
+export interface Scale {
+  readonly min: number
+  readonly max: number
+}
+
 /**
  * The hosts with their weights, best first; equals keep the order of their names, so that a decision can be
- * repeated. nova.weights: each weigher's scores become (score − min) / (max − min), or 0 when all are equal.
+ * repeated. nova.weights: each weigher's scores become (score − min) / (max − min), or 0 when all are equal; where
+ * there is no choice nothing is weighed.
  */
 export function weighHosts(
   hosts: readonly HostState[],
-  request: BuildRequest,
+  request: RequestSpec,
+  options: SelectOptions,
   weighers: readonly WeightedWeigher[],
 ): readonly WeighedHost[] {
-  const weights = hosts.map(() => 0)
-  for (const { weigher, multiplier } of weighers) {
-    const scores = hosts.map((host) => weigher.score(host, request))
-    const max = Math.max(...scores)
-    const min = weigher.minimum ?? Math.min(...scores)
-    if (max === min) continue
-    for (const [index, score] of scores.entries()) {
-      weights[index] = (weights[index] ?? 0) + (multiplier * (score - min)) / (max - min)
-    }
-  }
+  if (hosts.length <= 1) return hosts.map((host) => ({ host, weight: 0 }))
+  const scored = weighers.map(({ weigher }) => {
+    const named = isHostWeigher(weigher) ? undefined : weigher.scores(options)
+    return hosts.map((host) =>
+      clamp(isHostWeigher(weigher) ? weigher.score(host, request) : (named?.get(host.host) ?? 0), weigher),
+    )
+  })
+  const scales = scored.map((scores, n) => scaleOf(scores, weighers[n]?.weigher))
   return hosts
-    .map((host, index) => ({ host, weight: weights[index] ?? 0 }))
+    .map((host, n) => ({
+      host,
+      weight: weightOf(
+        scored.map((scores) => scores[n] ?? 0),
+        multipliersOf(host, weighers),
+        scales,
+      ),
+    }))
     .sort((a, b) => b.weight - a.weight || (a.host.host < b.host.host ? -1 : 1))
+}
+
+/** The sum of what each weigher gives, in their order: the same numbers give the same sum, to the last bit. */
+export function weightOf(
+  scores: ArrayLike<number>,
+  multipliers: ArrayLike<number>,
+  scales: readonly Scale[],
+): number {
+  let weight = 0
+  for (let n = 0; n < scales.length; n++) {
+    const scale = scales[n]
+    if (scale) weight += (multipliers[n] ?? 0) * normalised(scores[n] ?? 0, scale)
+  }
+  return weight
+}
+
+/** A score brought to 0…1. */
+export function normalised(score: number, { min, max }: Scale): number {
+  return max === min ? 0 : (score - min) / (max - min)
+}
+
+/** A score within what its weigher fixes. */
+export function clamp(score: number, { minimum, maximum }: SchedulerWeigher): number {
+  const least = minimum === undefined ? score : Math.max(minimum, score)
+  return maximum === undefined ? least : Math.min(maximum, least)
+}
+
+/** How much each weigher counts on a host: an aggregate's metadata can change it. */
+export function multipliersOf(host: HostState, weighers: readonly WeightedWeigher[]): readonly number[] {
+  return weighers.map(({ weigher, multiplier }) => host.weightMultipliers?.[weigher.name] ?? multiplier)
+}
+
+function scaleOf(scores: readonly number[], weigher: SchedulerWeigher | undefined): Scale {
+  let min = Number.POSITIVE_INFINITY
+  let max = Number.NEGATIVE_INFINITY
+  for (const score of scores) {
+    if (score < min) min = score
+    if (score > max) max = score
+  }
+  return { min: weigher?.minimum ?? min, max: weigher?.maximum ?? max }
 }

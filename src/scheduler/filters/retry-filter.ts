@@ -1,0 +1,14 @@
+import type { BuildRequest } from '../../objects/build-request.ts'
+import type { SelectOptions } from '../select-options.ts'
+import type { Limit, NamedHostsFilter } from './filter.ts'
+
+/** Takes out the hosts that failed to build the instance. Runs first, whatever filters an operator chooses. */
+export class RetryFilter implements NamedHostsFilter {
+  readonly name = 'RetryFilter'
+
+  limit(_request: BuildRequest, { ignoreHosts }: SelectOptions): Limit | undefined {
+    return ignoreHosts.length === 0
+      ? undefined
+      : { not: new Set(ignoreHosts), reason: 'failed to build it before' }
+  }
+}

@@ -1,0 +1,104 @@
+import type { Placement } from '../objects/action-progress.ts'
+import type { HostState } from './host-state.ts'
+import type { WeighedHost } from './weighers/weigh.ts'
+
+/** A decision. Without a host, `placement.filters` says what took them all out. */
+export interface Selection {
+  readonly host?: HostState
+  /** The next best, best first. */
+  readonly alternates: readonly string[]
+  readonly placement: Placement
+}
+
+/** How many hosts a filter took out, by the reason it gave. */
+export interface Removed {
+  readonly name: string
+  readonly reasons: ReadonlyMap<string, number>
+}
+
+/** How many reasons of a filter, and how many weighed hosts, an explanation keeps. */
+const MAX_REASONS = 5
+export const MAX_WEIGHED = 5
+const MAX_REASON_LENGTH = 480
+
+/**
+ * Tells of a decision: a filter is told of as long as there were hosts for it to look at.
+ *
+ * @param order the best hosts that pass, best first; as many as are needed
+ */
+export function toSelection(
+  considered: number,
+  filters: readonly Removed[],
+  order: readonly WeighedHost[],
+  maxAlternates: number,
+): Selection {
+  const told: Placement['filters'] = []
+  let left = considered
+  for (const { name, reasons } of filters) {
+    if (left === 0) break
+    const removed = sumOf(reasons)
+    left -= removed
+    told.push({ name, removed, reasons: topReasons(reasons) })
+  }
+  const [best, ...others] = order
+  return {
+    ...(best && { host: best.host }),
+    alternates: others.slice(0, maxAlternates).map((one) => one.host.host),
+    placement: {
+      host: best?.host.host ?? '',
+      considered,
+      filters: told,
+      weighed: order
+        .slice(0, MAX_WEIGHED)
+        .map((one) => ({ host: one.host.host, weight: Math.round(one.weight * 1000) / 1000 })),
+    },
+  }
+}
+
+/** The most frequent first; of equals the first of the alphabet. There may be many: they are not all sorted. */
+function topReasons(reasons: ReadonlyMap<string, number>): string[] {
+  const top: (readonly [string, number])[] = []
+  for (const one of reasons) {
+    if (one[1] <= 0) continue
+    const last = top[MAX_REASONS - 1]
+    if (last && !isMoreFrequent(one, last)) continue
+    const at = top.findIndex((other) => isMoreFrequent(one, other))
+    top.splice(at === -1 ? top.length : at, 0, one)
+    if (top.length > MAX_REASONS) top.pop()
+  }
+  return top.map(([reason, count]) => `${count} ${reason}`.slice(0, MAX_REASON_LENGTH))
+}
+
+function isMoreFrequent(a: readonly [string, number], b: readonly [string, number]): boolean {
+  return a[1] !== b[1] ? a[1] > b[1] : a[0] < b[0]
+}
+
+function sumOf(counts: ReadonlyMap<string, number>): number {
+  let sum = 0
+  for (const count of counts.values()) sum += count
+  return sum
+}
+
+/** Hosts that were chosen before go first, in their order, where they still pass. */
+export function preferring(
+  weighed: readonly WeighedHost[],
+  preferHosts: readonly string[],
+): readonly WeighedHost[] {
+  if (preferHosts.length === 0) return weighed
+  const preferred = preferHosts.flatMap((name) => weighed.filter((one) => one.host.host === name))
+  return [...preferred, ...weighed.filter((one) => !preferred.includes(one))]
+}
+
+/** Why no host was valid, in one sentence with the numbers. */
+export function explainNoValidHost(placement: Placement): string {
+  if (placement.considered === 0) return 'There are no compute nodes.'
+  const parts = placement.filters
+    .filter((filter) => filter.removed > 0)
+    .map((filter) => `${filter.name} took out ${filter.removed} (${filter.reasons.join(' | ')})`)
+  return `Of ${placement.considered} hosts, ${parts.join('; ')}.`
+}
+
+/** How many hosts passed every filter. */
+export function passedOf(placement: Placement): number {
+  return placement.considered - placement.filters.reduce((sum, filter) => sum + filter.removed, 0)
+}

@@ -1,0 +1,42 @@
+import type { BuildRequest } from '../objects/build-request.ts'
+
+/** What few filters look at and differs from instance to instance: a filter that reads one of these says so. */
+export type SpecialField = 'project' | 'imageName'
+
+/**
+ * What a request asks of a host: nothing that is the one instance's alone. All requests that ask the same are
+ * judged alike, and what was found out for one holds for the next. Nova's RequestSpec, as filters see it.
+ */
+export interface RequestSpec extends Pick<BuildRequest, 'flavor' | 'availabilityZone'> {
+  readonly image: Pick<BuildRequest['image'], 'properties'>
+  /** The namespace, where a filter reads it. */
+  readonly project?: string | undefined
+  readonly imageName?: string | undefined
+}
+
+/** What of a request its hosts are judged by. */
+export function toRequestSpec(request: BuildRequest, reads: ReadonlySet<SpecialField>): RequestSpec {
+  const { flavor, availabilityZone, image, instance } = request
+  return {
+    flavor,
+    availabilityZone,
+    image: { properties: image.properties },
+    ...(reads.has('project') && { project: instance.namespace }),
+    ...(reads.has('imageName') && { imageName: image.name }),
+  }
+}
+
+/** Equal for requests that ask the same. */
+export function keyOfSpec(spec: RequestSpec): string {
+  return JSON.stringify(spec, (_name, value: unknown) =>
+    isRecord(value) ? Object.fromEntries(Object.entries(value).toSorted(byName)) : value,
+  )
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1
+}
