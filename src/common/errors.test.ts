@@ -18,6 +18,8 @@ const {
   BuildAbortException,
   InstancePowerOffFailure,
   InstancePowerOnFailure,
+  MigrationError,
+  SnapshotFailure,
   InstanceExists,
   InstanceNotFound,
   FlavorNotFound,
@@ -104,6 +106,18 @@ const CASES: readonly Case[] = [
     message: 'Guest does not have a console available: instance uid-1, it is off',
     outcome: 'terminal',
     code: 404,
+  },
+  {
+    error: new MigrationError({ instance, reason: 'its target Pod cannot be scheduled' }),
+    message: 'Failed to move instance uid-1: its target Pod cannot be scheduled',
+    outcome: 'terminal',
+    code: 500,
+  },
+  {
+    error: new SnapshotFailure({ instance, reason: 'no room' }),
+    message: 'Failed to take a snapshot of instance uid-1: no room',
+    outcome: 'terminal',
+    code: 500,
   },
   {
     error: new InstanceExists({ name: 'default/web', owner: 'nobody' }),

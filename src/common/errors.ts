@@ -166,6 +166,26 @@ export class ConsoleNotAvailable extends NovaError<{ instance: string; reason: s
   }
 }
 
+/** A guest could not be moved, and stayed where it was. Nova: MigrationError. */
+export class MigrationError extends NovaError<{ instance: string; reason: string }> {
+  readonly outcome = 'terminal'
+  readonly code = 500
+
+  constructor(details: MigrationError['details'], options?: ErrorOptions) {
+    super(`Failed to move instance ${details.instance}: ${details.reason}`, details, options)
+  }
+}
+
+/** The copy of a guest's disk could not be made. Ours: each of Nova's drivers fails in its own way. */
+export class SnapshotFailure extends NovaError<{ instance: string; reason: string }> {
+  readonly outcome = 'terminal'
+  readonly code = 500
+
+  constructor(details: SnapshotFailure['details'], options?: ErrorOptions) {
+    super(`Failed to take a snapshot of instance ${details.instance}: ${details.reason}`, details, options)
+  }
+}
+
 /** A VM that bears our instance's name belongs to somebody else; it is never touched. Nova: InstanceExists. */
 export class InstanceExists extends NovaError<{ name: string; owner: string }> {
   readonly outcome = 'terminal'

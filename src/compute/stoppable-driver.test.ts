@@ -74,6 +74,15 @@ class SlowDriver implements ComputeDriver {
   destroy(): Promise<never> {
     return this.#untilGivenUp(undefined)
   }
+  finishMigration(_ctx: unknown, _guest: unknown, options: SpawnOptions): Promise<never> {
+    return this.#untilGivenUp(options.signal)
+  }
+  liveMigrate(_ctx: unknown, _guest: unknown, options: SpawnOptions): Promise<never> {
+    return this.#untilGivenUp(options.signal)
+  }
+  snapshot(_ctx: unknown, _guest: unknown, options: SpawnOptions): Promise<never> {
+    return this.#untilGivenUp(options.signal)
+  }
   onLifecycleEvent(): () => void {
     return () => undefined
   }
@@ -108,6 +117,15 @@ describe('a driver whose agent stops', () => {
     },
     { what: 'rescue', work: (driver, signal) => driver.rescue(CTX, GUEST, { disk: SPEC.disk, signal }) },
     { what: 'unrescue', work: (driver, signal) => driver.unrescue(CTX, GUEST, { powerOn: true, signal }) },
+    {
+      what: 'finishMigration',
+      work: (driver, signal) => driver.finishMigration(CTX, SPEC, { powerOn: true, signal }),
+    },
+    {
+      what: 'liveMigrate',
+      work: (driver, signal) => driver.liveMigrate(CTX, GUEST, { to: 'node-2', signal }),
+    },
+    { what: 'snapshot', work: (driver, signal) => driver.snapshot(CTX, GUEST, { name: 'copy', signal }) },
     { what: 'destroy', work: (driver) => driver.destroy(CTX, GUEST) },
   ]
 

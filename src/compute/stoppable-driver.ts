@@ -14,6 +14,12 @@ import type {
   SpawnOptions,
   UnrescueOptions,
 } from '../virt/driver.ts'
+import type {
+  FinishMigrationOptions,
+  LiveMigrateOptions,
+  SnapshotOptions,
+  SnapshotSource,
+} from '../virt/guest-moves.ts'
 
 /**
  * A driver whose waits end with its agent: a guest may take minutes to boot or to shut down, and whoever comes next
@@ -99,6 +105,22 @@ export class StoppableDriver implements ComputeDriver {
 
   async getConsoleOutput(ctx: RequestContext, guest: GuestRef, options: ConsoleOptions): Promise<string> {
     return this.#driver.getConsoleOutput(ctx, guest, options)
+  }
+
+  async finishMigration(
+    ctx: RequestContext,
+    guest: GuestSpec,
+    options: FinishMigrationOptions,
+  ): Promise<GuestInfo> {
+    return this.#driver.finishMigration(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async liveMigrate(ctx: RequestContext, guest: GuestRef, options: LiveMigrateOptions): Promise<void> {
+    await this.#driver.liveMigrate(ctx, guest, { ...options, signal: this.#either(options.signal) })
+  }
+
+  async snapshot(ctx: RequestContext, guest: GuestRef, options: SnapshotOptions): Promise<SnapshotSource> {
+    return this.#driver.snapshot(ctx, guest, { ...options, signal: this.#either(options.signal) })
   }
 
   /** What was asked of the hypervisor goes on without us; only the wait for it ends. */

@@ -47,6 +47,8 @@ export interface DeleteOptions extends RequestOptions {
   readonly uid?: string | undefined
   readonly resourceVersion?: string | undefined
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan' | undefined
+  /** How long the object may take to end itself; 0 removes a Pod whose node does not answer. */
+  readonly gracePeriodSeconds?: number | undefined
 }
 
 export interface WatchOptions extends Selection {

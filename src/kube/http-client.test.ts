@@ -93,11 +93,16 @@ describe('requests', () => {
     patched.answer(200, note())
     await json
 
-    const deletion = client.delete(NOTE, REF, { uid: 'u', propagationPolicy: 'Foreground' })
+    const deletion = client.delete(NOTE, REF, {
+      uid: 'u',
+      propagationPolicy: 'Foreground',
+      gracePeriodSeconds: 0,
+    })
     const deleted = await server.next()
     expect(JSON.parse(deleted.body)).toMatchObject({
       preconditions: { uid: 'u' },
       propagationPolicy: 'Foreground',
+      gracePeriodSeconds: 0,
     })
     deleted.answer(200, {})
     await deletion

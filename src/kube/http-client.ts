@@ -160,11 +160,12 @@ export class HttpKubeClient implements KubeClient {
     ref: ObjectRef,
     options: DeleteOptions = {},
   ): Promise<void> {
-    const { uid, resourceVersion, propagationPolicy } = options
+    const { uid, resourceVersion, propagationPolicy, gracePeriodSeconds } = options
     const body = {
       apiVersion: 'v1',
       kind: 'DeleteOptions',
       propagationPolicy,
+      gracePeriodSeconds,
       preconditions: { uid, resourceVersion },
     }
     await this.#send({

@@ -1,4 +1,5 @@
 import type { RequestContext } from '../common/context.ts'
+import type { GuestMoves } from './guest-moves.ts'
 
 /** nova.compute.power_state, by name. */
 export type PowerState = 'NOSTATE' | 'RUNNING' | 'PAUSED' | 'SHUTDOWN' | 'CRASHED' | 'SUSPENDED'
@@ -24,6 +25,8 @@ export type DataVolumeSource =
   | { readonly http: { readonly url: string } }
   | { readonly registry: { readonly url: string } }
   | { readonly pvc: { readonly namespace: string; readonly name: string } }
+  /** A VolumeSnapshot, of this guest's disk or another's. */
+  | { readonly snapshot: { readonly namespace: string; readonly name: string } }
 
 /** Image properties a driver honours, under Glance's names. */
 export interface ImageProperties {
@@ -126,7 +129,7 @@ export interface SpawnOptions {
  * handler that is redelivered calls it a second time. `src/testing/driver-contract.ts` is the contract as
  * tests; every driver passes it.
  */
-export interface ComputeDriver {
+export interface ComputeDriver extends GuestMoves {
   /** Gets ready: waits until the hypervisor can be used (says so once in the log), then watches its guests. */
   start(signal?: AbortSignal): Promise<void>
   /** Stops watching. Guests go on. */

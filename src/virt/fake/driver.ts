@@ -12,17 +12,25 @@ import type {
   LifecycleEvent,
   OperationOptions,
   PowerOffOptions,
+  PowerState,
   RescueOptions,
   SoftRebootOptions,
   SpawnOptions,
   UnrescueOptions,
 } from '../driver.ts'
 import { GuestNotFound } from '../guest-not-found.ts'
+import type {
+  FinishMigrationOptions,
+  LiveMigrateOptions,
+  SnapshotOptions,
+  SnapshotSource,
+} from '../guest-moves.ts'
 import { LifecycleListeners } from '../lifecycle-listeners.ts'
 import { waitUntil } from '../wait-until.ts'
 import { type FaultyMethod, Faults } from './faults.ts'
 import { FakeGuestOperations } from './guest-operations.ts'
 import type { FakeGuest, FakeGuestChange, FakeHypervisor } from './hypervisor.ts'
+import { FakeMoves } from './moves.ts'
 
 export interface FakeDriverOptions {
   readonly host: string
@@ -36,6 +44,7 @@ export class FakeDriver implements ComputeDriver {
   readonly #log: Logger
   readonly #options: FakeDriverOptions
   readonly #faults: Faults
+  readonly #moves: FakeMoves
   readonly #listeners = new LifecycleListeners()
   readonly #operations: FakeGuestOperations
   #unsubscribe: (() => void) | undefined
@@ -53,6 +62,14 @@ export class FakeDriver implements ComputeDriver {
       { hypervisor: deps.hypervisor, clock: deps.clock, log: this.#log },
       options.host,
     )
+    const boot = async (guest: GuestRef, spawn: SpawnOptions): Promise<GuestInfo> => {
+      this.#hypervisor.boot(guest)
+      return this.#started(guest, spawn)
+    }
+    this.#moves = new FakeMoves(
+      { hypervisor: deps.hypervisor, faults: this.#faults, log: this.#log, boot },
+      options.host,
+    )
   }
 
   /** The next call of `method` rejects with `error`; several calls queue up. */
@@ -66,6 +83,7 @@ export class FakeDriver implements ComputeDriver {
   }
 
   async start(): Promise<void> {
+    this.#hypervisor.serve(this.#options.host)
     this.#unsubscribe ??= this.#hypervisor.onChange((change) => this.#tell(change))
   }
 
@@ -190,6 +208,22 @@ export class FakeDriver implements ComputeDriver {
     this.#log.with(ctx, guest.uid).info('Deleted the guest')
   }
 
+  async finishMigration(
+    ctx: RequestContext,
+    guest: GuestSpec,
+    options: FinishMigrationOptions,
+  ): Promise<GuestInfo> {
+    return this.#moves.finishMigration(ctx, guest, options)
+  }
+
+  async liveMigrate(ctx: RequestContext, guest: GuestRef, options: LiveMigrateOptions): Promise<void> {
+    await this.#moves.liveMigrate(ctx, guest, options)
+  }
+
+  async snapshot(ctx: RequestContext, guest: GuestRef, options: SnapshotOptions): Promise<SnapshotSource> {
+    return this.#moves.snapshot(ctx, guest, options)
+  }
+
   onLifecycleEvent(listener: (event: LifecycleEvent) => void): () => void {
     return this.#listeners.add(listener)
   }
@@ -243,11 +277,13 @@ export class FakeDriver implements ComputeDriver {
     return new InstanceDeployFailure({ instance: guest.uid, host: this.#options.host, reason })
   }
 
+  /** A guest that was moved away is gone, to this host. */
   #tell({ before, after }: FakeGuestChange): void {
     const guest = after ?? before
-    const powerState = after?.powerState ?? 'NOSTATE'
-    if (!guest || guest.host !== this.#options.host || powerState === (before?.powerState ?? 'NOSTATE'))
-      return
+    const stateOf = (seen: FakeGuest | undefined): PowerState =>
+      seen?.host === this.#options.host ? seen.powerState : 'NOSTATE'
+    const powerState = stateOf(after)
+    if (!guest || powerState === stateOf(before)) return
     const { namespace, name, uid } = guest
     this.#listeners.emit({ namespace, name, uid, powerState })
   }

@@ -1,8 +1,16 @@
 import type { DiskSource, GuestAddress, GuestRef, PowerState } from '../driver.ts'
 
+export interface FakeGuestSize {
+  readonly vcpus: number
+  /** MiB. */
+  readonly memoryMb: number
+}
+
 /** A guest as the hypervisor holds it. */
 export interface FakeGuest extends GuestRef {
   readonly host: string
+  /** Undefined for one that a test put there without one. */
+  readonly size: FakeGuestSize | undefined
   readonly powerState: PowerState
   readonly addresses: readonly GuestAddress[]
   /** It was asked to shut itself down, and has not answered yet. */
@@ -18,6 +26,11 @@ export interface FakeGuest extends GuestRef {
   readonly rescueDisk: DiskSource | undefined
   /** What it wrote to its serial console in this run. */
   readonly console: readonly string[]
+}
+
+/** What a guest is made from, as far as a test says it. */
+export interface NewGuest extends GuestRef, Partial<FakeGuestSize> {
+  readonly disk?: DiskSource
 }
 
 /** A guest before and after a change; `after` is undefined when it was removed. */
@@ -42,6 +55,7 @@ export class FakeHypervisor {
   readonly #guests = new Map<string, FakeGuest>()
   readonly #foreign = new Set<string>()
   readonly #listeners = new Set<(change: FakeGuestChange) => void>()
+  readonly #hosts = new Set<string>()
   #isBootHeld = false
   #addressesGiven = 0
 
@@ -54,6 +68,15 @@ export class FakeHypervisor {
     return [...this.#guests.values()].filter((guest) => guest.host === host)
   }
 
+  /** From now on guests can be moved to this host. */
+  serve(host: string): void {
+    this.#hosts.add(host)
+  }
+
+  hosts(): readonly string[] {
+    return [...this.#hosts]
+  }
+
   /** Calls back after every change; the returned function ends it. */
   onChange(listener: (change: FakeGuestChange) => void): () => void {
     this.#listeners.add(listener)
@@ -63,23 +86,22 @@ export class FakeHypervisor {
   }
 
   /** Makes a guest that is not started yet. */
-  define(spec: GuestRef & { readonly disk?: DiskSource }, host: string): void {
-    const { namespace, name, uid, disk } = spec
-    this.#put({
-      namespace,
-      name,
-      uid,
-      host,
-      powerState: 'NOSTATE',
-      addresses: [],
-      isAskedToShutDown: false,
-      isStubborn: false,
-      runs: 0,
-      reboots: 0,
-      disk,
-      rescueDisk: undefined,
-      console: [],
-    })
+  define(spec: NewGuest, host: string): void {
+    this.#put(newGuest(spec, host))
+  }
+
+  /** The guest is on this host now, in this size and switched off, wherever it was. */
+  place(spec: NewGuest, host: string): FakeGuest {
+    const found = this.find(spec)
+    const off = { powerState: 'SHUTDOWN', addresses: [], isAskedToShutDown: false } as const
+    const placed = { ...newGuest(spec, host), runs: found?.runs ?? 0, ...off }
+    this.#put(placed)
+    return placed
+  }
+
+  /** The guest goes on as it is, on another host. */
+  move(guest: Name, host: string): void {
+    this.#update(guest, { host })
   }
 
   /** Starts a guest; it runs at once unless booting is held. */
@@ -180,5 +202,24 @@ export class FakeHypervisor {
   #nextAddress(): string {
     const n = ++this.#addressesGiven
     return `10.0.${(n >> 8) & 0xff}.${n & 0xff}`
+  }
+}
+
+function newGuest({ namespace, name, uid, vcpus, memoryMb, disk }: NewGuest, host: string): FakeGuest {
+  return {
+    namespace,
+    name,
+    uid,
+    host,
+    size: vcpus === undefined || memoryMb === undefined ? undefined : { vcpus, memoryMb },
+    powerState: 'NOSTATE',
+    addresses: [],
+    isAskedToShutDown: false,
+    isStubborn: false,
+    runs: 0,
+    reboots: 0,
+    disk,
+    rescueDisk: undefined,
+    console: [],
   }
 }

@@ -25,6 +25,12 @@ import type {
   UnrescueOptions,
 } from '../driver.ts'
 import { GuestNotFound } from '../guest-not-found.ts'
+import type {
+  FinishMigrationOptions,
+  LiveMigrateOptions,
+  SnapshotOptions,
+  SnapshotSource,
+} from '../guest-moves.ts'
 import { LifecycleListeners } from '../lifecycle-listeners.ts'
 import { awaitKubeVirt } from './await-kubevirt.ts'
 import { BuildWatch } from './build-watch.ts'
@@ -33,6 +39,7 @@ import { GuestRequests } from './guest-requests.ts'
 import { GuestSubresources } from './guest-subresources.ts'
 import { GuestWatch } from './guest-watch.ts'
 import { Launch } from './launch.ts'
+import { KubeVirtMoves } from './moves.ts'
 import { hostResourcesOf } from './node-resources.ts'
 import { DEFAULT_OPTIONS, type KubeVirtDriverOptions } from './options.ts'
 import { isOnHost, isOwnedBy } from './ownership.ts'
@@ -61,6 +68,7 @@ export class KubeVirtDriver implements ComputeDriver {
   readonly #requests: GuestRequests
   readonly #subresources: GuestSubresources
   readonly #watch: GuestWatch
+  readonly #moves: KubeVirtMoves
   readonly #listeners = new LifecycleListeners()
   #architecture: string | undefined
 
@@ -78,6 +86,10 @@ export class KubeVirtDriver implements ComputeDriver {
     this.#watch = new GuestWatch(
       { client, clock, log: this.#log },
       { host: options.host, onLifecycleEvent: (event) => this.#listeners.emit(event) },
+    )
+    this.#moves = new KubeVirtMoves(
+      { client, clock, log: this.#log, requests: this.#requests, watch: this.#watch },
+      this.#options,
     )
   }
 
@@ -222,6 +234,23 @@ export class KubeVirtDriver implements ComputeDriver {
     const deps = { requests: this.#requests, watch: this.#watch }
     const removal = new Removal(deps, this.#options.host, guest)
     await removal.run(this.#log.with(ctx, guest.uid), this.#options).catch(toUnavailable)
+  }
+
+  async finishMigration(
+    ctx: RequestContext,
+    guest: GuestSpec,
+    options: FinishMigrationOptions,
+  ): Promise<GuestInfo> {
+    await this.#moves.finishMigration(ctx, guest, options)
+    return options.powerOn ? this.powerOn(ctx, guest, options) : this.#infoOf(guest)
+  }
+
+  async liveMigrate(ctx: RequestContext, guest: GuestRef, options: LiveMigrateOptions): Promise<void> {
+    await this.#moves.liveMigrate(ctx, guest, options)
+  }
+
+  async snapshot(ctx: RequestContext, guest: GuestRef, options: SnapshotOptions): Promise<SnapshotSource> {
+    return this.#moves.snapshot(ctx, guest, options)
   }
 
   onLifecycleEvent(listener: (event: LifecycleEvent) => void): () => void {

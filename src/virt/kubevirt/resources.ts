@@ -1,4 +1,5 @@
 import { defineResource, type KubeObject, type ObjectMeta } from '../../kube/resource.ts'
+import type { MigrationState } from './migration-resource.ts'
 
 /** KubeVirt's kinds (kubevirt.io/v1), as far as we write or read them. What others write may lack anything. */
 
@@ -115,6 +116,7 @@ export interface VirtualMachineInstanceStatus {
   readonly phase?: string
   readonly reason?: string
   readonly nodeName?: string
+  readonly migrationState?: MigrationState
   readonly conditions?: readonly Condition[]
   readonly interfaces?: readonly NetworkInterfaceStatus[]
   readonly phaseTransitionTimestamps?: readonly {

@@ -1,6 +1,7 @@
 import { BuildAbortException } from '../../common/errors.ts'
 import type { OwnerReference } from '../../kube/resource.ts'
-import type { GuestSpec } from '../driver.ts'
+import type { GuestRef, GuestSpec } from '../driver.ts'
+import { pinnedTo } from './affinity.ts'
 import {
   HOST_ANNOTATION,
   HOST_LABEL,
@@ -24,8 +25,9 @@ export interface Placement {
   readonly terminationGracePeriodSeconds: number
 }
 
+/** The volumes of every guest. */
 export const ROOT = 'root'
-const CLOUD_INIT = 'cloud-init'
+export const CLOUD_INIT = 'cloud-init'
 const NETWORK = 'default'
 
 /** The VirtualMachine that a guest is on this host. Pure; throws BuildAbortException for what KubeVirt cannot do. */
@@ -86,20 +88,8 @@ function machineSpecOf(guest: GuestSpec, placement: Placement): VirtualMachine['
   }
 }
 
-/**
- * By the node's name as a field, and not by the label kubernetes.io/hostname, which need not be the name. The
- * launcher Pod still goes through kube-scheduler, which knows of taints, ports and volumes that we do not.
- */
-function pinnedTo(host: string): NonNullable<VirtualMachine['spec']['template']['spec']['affinity']> {
-  const isHost = { key: 'metadata.name', operator: 'In', values: [host] } as const
-  return {
-    nodeAffinity: {
-      requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [isHost] }] },
-    },
-  }
-}
-
-function ownerReferenceTo(guest: GuestSpec): OwnerReference {
+/** To the instance that all of a guest's objects belong to. */
+export function ownerReferenceTo(guest: GuestRef): OwnerReference {
   return {
     apiVersion: 'compute.kilonova.dev/v1alpha1',
     kind: 'Instance',
@@ -125,7 +115,7 @@ function rootVolumeOf(guest: GuestSpec): Volume {
 function dataVolumeOf(guest: GuestSpec): DataVolumeTemplate | undefined {
   const { disk, diskGb } = guest
   if (disk.kind !== 'dataVolume') return undefined
-  if (diskGb === 0 && !('pvc' in disk.source)) {
+  if (diskGb === 0 && !('pvc' in disk.source) && !('snapshot' in disk.source)) {
     const reason = 'a disk that is imported needs a flavor that says its size'
     throw new BuildAbortException({ instance: guest.uid, reason })
   }
@@ -146,7 +136,7 @@ function dataVolumeNameOf(guest: GuestSpec): string {
   return `${guest.name}-root-${guest.uid.slice(0, 8)}`
 }
 
-function cloudInitVolumeOf(guest: GuestSpec, host: string): Volume {
+export function cloudInitVolumeOf(guest: GuestSpec, host: string): Volume {
   const source = cloudInitOf(guest, host)
   return guest.properties.img_config_drive === 'mandatory'
     ? { name: CLOUD_INIT, cloudInitConfigDrive: source }
