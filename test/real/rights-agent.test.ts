@@ -20,6 +20,17 @@ if (needed !== undefined) console.log(needed)
 const LONG = `${'n'.repeat(60)}.example.org`
 const VMS = vmsOf('default')
 const SECRETS = secretsOf('default')
+/** As for a rescue. */
+const RESCUED = {
+  spec: {
+    template: {
+      spec: {
+        domain: { devices: { disks: [{ name: 'rescue', disk: { bus: 'virtio' }, bootOrder: 1 }] } },
+        volumes: [{ name: 'rescue', containerDisk: { image: 'quay.io/rescue' } }],
+      },
+    },
+  },
+}
 const RUN = { status: { stateChangeRequests: [{ action: 'Start' }] } }
 
 describe.skipIf(needed !== undefined)('the agent of a node', () => {
@@ -164,6 +175,47 @@ describe.skipIf(needed !== undefined)('the agent of a node', () => {
       says: 'only what one Instance owns',
     },
     {
+      what: 'changes no VM of another node',
+      asked: { method: 'PATCH', path: `${VMS}/theirs`, body: RESCUED },
+      says: 'only what bears the label',
+    },
+    {
+      what: 'changes no VM that is not Kilonova’s',
+      asked: { method: 'PATCH', path: `${VMS}/foreign`, body: RESCUED },
+      says: 'only what one Instance owns',
+    },
+    {
+      what: 'gives no VM of its own to another node',
+      asked: {
+        method: 'PATCH',
+        path: `${VMS}/ours`,
+        body: { metadata: { labels: { 'compute.kilonova.dev/host': 'node-2' } } },
+      },
+      says: 'only what bears the label',
+    },
+    {
+      what: 'has no VM of its own run anywhere',
+      asked: {
+        method: 'PATCH',
+        path: `${VMS}/ours`,
+        body: { spec: { template: { spec: { affinity: null } } } },
+      },
+      says: 'only VirtualMachines that are pinned to its own node',
+    },
+    {
+      what: 'puts no Secret into a VM of its own',
+      asked: {
+        method: 'PATCH',
+        path: `${VMS}/ours`,
+        body: {
+          spec: {
+            template: { spec: { volumes: [{ name: 'root', secret: { secretName: 'password' } }] } },
+          },
+        },
+      },
+      says: 'mounts nothing else',
+    },
+    {
       what: 'removes no Secret of another node',
       asked: { method: 'DELETE', path: `${SECRETS}/${makeSecret('theirs', 'node-2').metadata.name}` },
       says: 'only what bears the label',
@@ -223,6 +275,7 @@ describe.skipIf(needed !== undefined)('the agent of a node', () => {
     { what: 'makes a VM', asked: { method: 'POST', path: VMS, body: makeVm('new', 'node-1') } },
     { what: 'makes a Secret', asked: { method: 'POST', path: SECRETS, body: makeSecret('new', 'node-1') } },
     { what: 'starts a VM', asked: { method: 'PATCH', path: `${VMS}/ours/status`, body: RUN } },
+    { what: 'changes a VM', asked: { method: 'PATCH', path: `${VMS}/ours`, body: RESCUED } },
     { what: 'removes a VM', asked: { method: 'DELETE', path: `${VMS}/ours?dryRun=All` } },
   ])('$what only with a token that names its node', async ({ asked }) => {
     const { status, message } = await by('none', asked)
@@ -232,7 +285,7 @@ describe.skipIf(needed !== undefined)('the agent of a node', () => {
   })
 
   it.each(['node-1', 'long'] as const)(
-    'makes, starts and removes the VMs and Secrets of its own node (%s)',
+    'makes, starts, changes and removes the VMs and Secrets of its own node (%s)',
     async (who) => {
       const host = who === 'long' ? LONG : who
       const secret = makeSecret('mine', host)
@@ -241,12 +294,13 @@ describe.skipIf(needed !== undefined)('the agent of a node', () => {
         await by(who, { method: 'POST', path: SECRETS, body: secret }),
         await by(who, { method: 'POST', path: VMS, body: makeVm('mine', host) }),
         await by(who, { method: 'PATCH', path: `${VMS}/mine/status`, body: RUN }),
+        await by(who, { method: 'PATCH', path: `${VMS}/mine`, body: RESCUED }),
         await by(who, { method: 'DELETE', path: secretPath }),
         await by(who, { method: 'DELETE', path: `${VMS}/mine` }),
       ]
 
       expect(answers.map(({ status, message }) => [status, message])).toEqual(
-        [201, 201, 200, 200, 200].map((status) => [status, '']),
+        [201, 201, 200, 200, 200, 200].map((status) => [status, '']),
       )
     },
   )
@@ -273,15 +327,21 @@ describe.skipIf(needed !== undefined)('the agent of a node', () => {
     expect(body).toMatchObject({ metadata: { labels: { 'compute.kilonova.dev/host': 'node-1' } } })
   })
 
-  it('can force off a VM of any node: admission is not asked about KubeVirt’s own API', async () => {
+  it('can force off and pause a VM of any node: admission is not asked about KubeVirt’s own API', async () => {
     await forbidEverything()
     const asked: string[] = []
     const api = await serveSubresources((path) => asked.push(path))
-    const path = '/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines/theirs/stop'
+    const subresources = '/apis/subresources.kubevirt.io/v1/namespaces/default'
+    const paths = [
+      `${subresources}/virtualmachines/theirs/stop`,
+      ...['pause', 'unpause', 'softreboot'].map(
+        (action) => `${subresources}/virtualmachineinstances/theirs/${action}`,
+      ),
+    ]
 
     await eventually('KubeVirt is asked', async () => {
-      await by('node-1', { method: 'PUT', path, body: { gracePeriod: 0 } })
-      return asked.includes(path)
+      for (const path of paths) await by('node-1', { method: 'PUT', path, body: {} })
+      return paths.every((path) => asked.includes(path))
     })
 
     await api.stop()

@@ -19,6 +19,8 @@ const ADMISSION = '/apis/admissionregistration.k8s.io/v1'
 const REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews'
 const configMaps = `/api/v1/namespaces/${OWN}/configmaps`
 
+const SUBRESOURCES = '/apis/subresources.kubevirt.io/v1/namespaces/default'
+
 const metadata = (name: string): object => ({ metadata: { name } })
 const secret = (name: string): object => ({ apiVersion: 'v1', kind: 'Secret', ...metadata(name) })
 const configMap = (name: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', ...metadata(name) })
@@ -119,7 +121,6 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   ['compute', 'list resource "secrets"', get('/api/v1/secrets')],
   ['compute', 'watch resource "secrets"', get('/api/v1/secrets?watch=true&timeoutSeconds=1')],
   ['compute', 'patch resource "secrets"', patch(`${secretsOf('default')}/password`)],
-  ['compute', 'patch resource "virtualmachines"', patch(`${vmsOf('default')}/web`)],
   [
     'compute',
     'delete resource "virtualmachineinstances"',
@@ -128,11 +129,18 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   [
     'compute',
     'get resource "virtualmachineinstances/console"',
-    get('/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/web/console'),
+    get(`${SUBRESOURCES}/virtualmachineinstances/web/console`),
   ],
   ['compute', 'list resource "nodes"', get('/api/v1/nodes')],
   ['compute', 'patch resource "nodes"', patch('/api/v1/nodes/node-1')],
-  ['compute', 'list resource "pods"', get('/api/v1/pods')],
+  ['compute', 'watch resource "pods"', get('/api/v1/pods?watch=true&timeoutSeconds=1')],
+  ['compute', 'delete resource "pods"', remove('/api/v1/namespaces/default/pods/web')],
+  ['compute', 'get resource "pods/exec"', get('/api/v1/namespaces/default/pods/web/exec')],
+  [
+    'compute',
+    'update resource "virtualmachines/restart"',
+    { method: 'PUT', path: `${SUBRESOURCES}/virtualmachines/web/restart`, body: {} },
+  ],
   ['compute', 'create resource "events"', create('/api/v1/namespaces/default/events', event)],
   ['nats-auth', 'get resource "secrets"', get(`${secretsOf(OWN)}/kilonova-nats-auth`)],
   ['nats-auth', 'list resource "instances"', get(`${GROUP}/instances`)],
@@ -159,6 +167,8 @@ const ALLOWED: readonly (readonly [Account, string, Asked, number])[] = [
   ['scheduler', 'make its lease', create(leases(OWN), lease('kilonova-scheduler')), 201],
   ['scheduler', 'tell of events', create('/api/v1/namespaces/default/events', event), 201],
   ['conductor', 'make a ComputeNode', create(`${GROUP}/computenodes`, host), 201],
+  ['compute', 'look for launcher Pods', get('/api/v1/namespaces/default/pods'), 200],
+  ['compute', 'read the log of a Pod', get('/api/v1/namespaces/default/pods/web/log'), 404],
   ['nats-auth', 'ask whose a token is', { method: 'POST', path: REVIEWS, body: review }, 201],
   ['nats-keys', 'look for its Secret', get(`${secretsOf(OWN)}/kilonova-nats-auth`), 404],
   ['nats-keys', 'look for its other Secret', get(`${secretsOf(OWN)}/kilonova-nats-server`), 404],

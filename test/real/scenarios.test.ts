@@ -40,6 +40,13 @@ const SELDOM: ReadonlySet<string> = new Set([
   // An agent that died in a build asks anew what to build, and the conductor's caches know it not.
   'conductor: get compute.kilonova.dev/flavors',
   'conductor: get compute.kilonova.dev/images',
+  // What the driver is not asked to do here: driver-kubevirt.test.ts asks it.
+  'compute: patch kubevirt.io/virtualmachines',
+  'compute: update subresources.kubevirt.io/virtualmachineinstances/pause',
+  'compute: update subresources.kubevirt.io/virtualmachineinstances/unpause',
+  'compute: update subresources.kubevirt.io/virtualmachineinstances/softreboot',
+  'compute: list pods',
+  'compute: get pods/log',
 ])
 
 /** Worlds as the chart installs them, and what was asked of their API servers. */

@@ -32,7 +32,7 @@ function makeVmi(status: VirtualMachineInstanceStatus, deletionTimestamp?: strin
 
 const NOW = '2026-11-22T08:00:00Z'
 const START: StateChangeRequest = { action: 'Start' }
-const PAUSED: Condition = { type: 'Paused', status: 'True', reason: 'PausedByUser' }
+const PAUSED: Condition = { type: 'Paused', status: 'True' }
 const NODE_GONE: Condition = { type: 'Ready', status: 'False', reason: 'NodeNotReady' }
 const RAN = [{ phase: 'Running', phaseTransitionTimestamp: NOW }]
 
@@ -69,11 +69,12 @@ describe('powerStateOf', () => {
       machine: { vm: makeVm(), vmi: makeVmi({ phase: 'Running' }, NOW) },
       want: 'RUNNING',
     },
-    {
-      name: 'it is paused',
-      machine: { vm: makeVm(), vmi: makeVmi({ phase: 'Running', conditions: [PAUSED] }) },
+    // Whoever did it: its CPUs stand still, as Nova's libvirt driver has it.
+    ...['PausedByUser', 'PausedIOError', 'PausedByMigrationMonitor'].map((reason) => ({
+      name: `it is paused (${reason})`,
+      machine: { vm: makeVm(), vmi: makeVmi({ phase: 'Running', conditions: [{ ...PAUSED, reason }] }) },
       want: 'PAUSED',
-    },
+    })),
     {
       name: 'its node does not report, whatever printableStatus says',
       machine: {

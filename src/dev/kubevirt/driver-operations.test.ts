@@ -1,0 +1,224 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { SystemClock } from '../../common/clock.ts'
+import { serviceContext } from '../../common/context.ts'
+import { GuestOperationFailure, NotSupported } from '../../common/errors.ts'
+import { HttpKubeClient } from '../../kube/http-client.ts'
+import { type KubeVirtWorld, makeKubeVirtWorld } from '../../testing/kubevirt-world.ts'
+import { captureLog, type LogCapture } from '../../testing/log-capture.ts'
+import { recordWrites } from '../../testing/recording-client.ts'
+import { until } from '../../testing/until.ts'
+import type { ComputeDriver, DiskSource, GuestSpec } from '../../virt/driver.ts'
+import { VIRTUAL_MACHINE, type VirtualMachine } from '../../virt/kubevirt/resources.ts'
+import { ApiServer } from '../apiserver/server.ts'
+import { kubevirtCrds } from '../crds.ts'
+
+const server = new ApiServer({}, { crds: kubevirtCrds() })
+const ctx = serviceContext('req-1')
+const RESCUE_DISK = { kind: 'containerDisk', image: 'rescue-image' } as const
+const writes: string[] = []
+let client: HttpKubeClient
+let world: KubeVirtWorld
+let driver: ComputeDriver
+let logs: LogCapture
+let guests = 0
+
+beforeAll(async () => {
+  await server.start()
+  client = makeClient()
+})
+
+afterAll(async () => {
+  await client.close()
+  await server.stop()
+})
+
+beforeEach(async () => {
+  logs = captureLog()
+  world = await makeKubeVirtWorld({
+    client,
+    log: logs.log,
+    driverClient: (standIn) => {
+      server.aggregate('/apis/subresources.kubevirt.io', (...request) =>
+        standIn.handleSubresource(...request),
+      )
+      return recordWrites(makeClient(), writes)
+    },
+  })
+  driver = await world.driver('node-1')
+})
+
+afterEach(async () => {
+  await world.close()
+})
+
+function makeClient(): HttpKubeClient {
+  return HttpKubeClient.fromKubeConfig({ server: server.url }, { clock: new SystemClock() })
+}
+
+async function spawn(change: Partial<GuestSpec> = {}): Promise<GuestSpec> {
+  const ref = { namespace: 'default', name: `operated-${++guests}` }
+  const uid = await world.makeInstance(ref)
+  const disk = { kind: 'containerDisk', image: 'cirros' } as const
+  const size = { vcpus: 1, memoryMb: 512, diskGb: 0 }
+  const guest = { ...ref, uid, hostname: ref.name, ...size, disk, properties: {}, ...change }
+  await driver.spawn(ctx, guest)
+  writes.length = 0
+  return guest
+}
+
+async function vmOf({ namespace, name }: GuestSpec): Promise<VirtualMachine> {
+  return client.get(VIRTUAL_MACHINE, { namespace, name })
+}
+
+/** The driver tries for a while what may pass by itself. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let isDone = false
+  const settled = work.finally(() => (isDone = true))
+  settled.catch(() => undefined)
+  await until('it is done', () => {
+    if (!isDone) world.clock.skip(1_000)
+    return isDone
+  })
+  return settled
+}
+
+describe('KubeVirtDriver', () => {
+  it('writes once for a pause, twice for a hard reboot, three times for a rescue', async () => {
+    const guest = await spawn()
+    // A patch of the template is sent again when KubeVirt wrote the status of the VM at the same time.
+    const takeWrites = (): string[] => writes.splice(0).filter((write, i, all) => write !== all[i - 1])
+
+    await driver.pause(ctx, guest)
+    expect(takeWrites()).toEqual(['PUT pause'])
+    await driver.pause(ctx, guest)
+    expect(takeWrites()).toEqual([])
+    await driver.unpause(ctx, guest)
+    expect(takeWrites()).toEqual(['PUT unpause'])
+    await driver.softReboot(ctx, guest, { timeoutMs: 1_000 })
+    expect(takeWrites()).toEqual(['PUT softreboot'])
+    await driver.hardReboot(ctx, guest)
+    expect(takeWrites()).toEqual(['PUT stop', 'mergePatch virtualmachines'])
+    await driver.rescue(ctx, guest, { disk: RESCUE_DISK })
+    expect(takeWrites()).toEqual(['mergePatch virtualmachines', 'PUT stop', 'mergePatch virtualmachines'])
+    await driver.rescue(ctx, guest, { disk: RESCUE_DISK })
+    expect(takeWrites()).toEqual([])
+    await driver.unrescue(ctx, guest, { powerOn: true })
+    expect(takeWrites()).toEqual(['mergePatch virtualmachines', 'PUT stop', 'mergePatch virtualmachines'])
+    await driver.unrescue(ctx, guest, { powerOn: true })
+    expect(takeWrites()).toEqual([])
+  })
+
+  it('tells each step once, under the request and the instance', async () => {
+    const guest = await spawn()
+    const before = logs.at('INFO').length
+
+    await driver.pause(ctx, guest)
+    await driver.unpause(ctx, guest)
+    await driver.softReboot(ctx, guest, { timeoutMs: 1_000 })
+    await driver.rescue(ctx, guest, { disk: RESCUE_DISK })
+    await driver.unrescue(ctx, guest, { powerOn: false })
+
+    const said = logs.at('INFO').slice(before)
+    const plain = said.map((line) => line.replace(/^.*? INFO /, '').replace(/ afterMs=\S+/g, ''))
+    expect(plain).toEqual(
+      [
+        'Paused the guest',
+        'Unpaused the guest',
+        'Asked the guest to reboot',
+        'Put a rescue disk into the VirtualMachine',
+        'Forcing the guest off',
+        'Guest is off',
+        'Started the guest',
+        'Took the rescue disk out of the VirtualMachine',
+        'Forcing the guest off',
+        'Guest is off',
+      ].map((text) => `nova.virt.kubevirt.driver [req-1 - -] [instance: ${guest.uid}] ${text}`),
+    )
+  })
+
+  it.each([
+    { word: 'pause-fails', operation: 'pause', work: async (guest: GuestSpec) => driver.pause(ctx, guest) },
+    {
+      word: 'reboot-fails',
+      operation: 'reboot',
+      work: async (guest: GuestSpec) => driver.softReboot(ctx, guest, { timeoutMs: 1_000 }),
+    },
+  ] as const)('says what virt-handler said when $word', async ({ word, operation, work }) => {
+    const guest = await spawn()
+    await world.standIn.setGuest({ namespace: guest.namespace, name: guest.name }, word)
+
+    const failure = await inTime(work(guest).catch((error: unknown) => error))
+
+    expect(failure).toBeInstanceOf(GuestOperationFailure)
+    expect(String(failure)).toContain(`Failed to ${operation} instance ${guest.uid}: Internal error occurred`)
+    expect(await driver.getInfo(guest)).toMatchObject({ powerState: 'RUNNING' })
+  })
+
+  it('asks a guest once to reboot: virt-handler may have asked it and failed then', async () => {
+    const guest = await spawn()
+    await world.standIn.setGuest({ namespace: guest.namespace, name: guest.name }, 'reboot-fails')
+
+    await inTime(driver.softReboot(ctx, guest, { timeoutMs: 1_000 }).catch(() => undefined))
+
+    expect(writes).toEqual(['PUT softreboot'])
+  })
+
+  it('leaves the VM as it was made after a rescue', async () => {
+    const guest = await spawn({ properties: { hw_disk_bus: 'scsi' } })
+    const before = (await vmOf(guest)).spec
+
+    await driver.rescue(ctx, guest, { disk: RESCUE_DISK })
+    const { disks = [] } = (await vmOf(guest)).spec.template.spec.domain.devices
+    expect(disks.map(({ name, disk, bootOrder }) => [name, disk.bus, bootOrder])).toEqual([
+      ['rescue', 'scsi', 1],
+      ['root', 'scsi', 2],
+      ['cloud-init', 'scsi', undefined],
+    ])
+    await driver.unrescue(ctx, guest, { powerOn: true })
+
+    expect((await vmOf(guest)).spec).toEqual(before)
+  })
+
+  it('rescues from a claim', async () => {
+    const guest = await spawn()
+
+    await driver.rescue(ctx, guest, { disk: { kind: 'persistentVolumeClaim', claimName: 'rescue-claim' } })
+
+    expect((await vmOf(guest)).spec.template.spec.volumes).toContainEqual({
+      name: 'rescue',
+      persistentVolumeClaim: { claimName: 'rescue-claim' },
+    })
+  })
+
+  it.each<{ what: string; disk: DiskSource; says: string }>([
+    {
+      what: 'the claim it runs from',
+      disk: { kind: 'persistentVolumeClaim', claimName: 'mine' },
+      says: 'the instance itself runs from the claim mine',
+    },
+    {
+      what: 'an image that is to be imported',
+      disk: { kind: 'dataVolume', source: { http: { url: 'http://x/y.img' } } },
+      says: 'has to be imported or copied to a disk first',
+    },
+  ])('does not rescue a guest from $what, and leaves it running', async ({ disk, says }) => {
+    const guest = await spawn({ disk: { kind: 'persistentVolumeClaim', claimName: 'mine' } })
+    const run = await world.runOf(guest)
+
+    const rescuing = driver.rescue(ctx, guest, { disk })
+
+    await expect(rescuing).rejects.toThrow(NotSupported)
+    await expect(rescuing).rejects.toThrow(says)
+    expect(writes).toEqual([])
+    expect(await world.runOf(guest)).toBe(run)
+  })
+
+  it('says what to do in place of a suspend', async () => {
+    const guest = await spawn()
+
+    await expect(driver.suspend(ctx, guest)).rejects.toThrow(
+      "'suspend' is not supported: KubeVirt cannot save the memory of a guest",
+    )
+    expect(writes).toEqual([])
+  })
+})
