@@ -1,24 +1,35 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
+import type { InstanceActionSpec } from '../apis/v1alpha1/instance-action.ts'
 import {
-  ACTION_OF_TASK,
+  actionInFlight,
+  type Operation,
   OPERATIONS,
+  type OperationName,
   refusalOf,
-  type TaskAction,
-  type TaskState,
-} from '../apis/v1alpha1/states.ts'
+} from '../apis/v1alpha1/operations.ts'
+import type { ActionName, TaskState } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { InstanceInvalidState, type NovaError, PolicyNotAuthorized } from '../common/errors.ts'
+import { InstanceInvalidState, type NovaError } from '../common/errors.ts'
 import { creationRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
+import {
+  ComputeServiceInUse,
+  InstanceIsLocked,
+  InstanceNotReady,
+  ServiceUnavailable,
+} from '../common/state-errors.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'
 import { NO_PROGRESS } from '../objects/action-progress.ts'
-import type { ActionStore } from '../objects/action-store.ts'
+import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { type InstanceUpdate, toFault } from '../objects/instance-update.ts'
+import type { HostStates } from './host-states.ts'
+import type { Preparation } from './preparation.ts'
+import { specToFollow } from './spec-to-follow.ts'
 import type { TaskSender } from './task-sender.ts'
 
 /** Keeps an instance until nothing of it is left on any host. */
@@ -29,10 +40,18 @@ interface ComputeApiDeps {
   readonly cache: Informer<Instance>
   readonly instances: InstanceStore
   readonly actions: ActionStore
+  readonly preparation: Preparation
+  readonly hosts: HostStates
   readonly events: EventRecorder
   readonly sender: TaskSender
   readonly clock: Clock
   readonly log: Logger
+}
+
+/** The InstanceAction that asks for an operation. */
+export interface AskedBy {
+  readonly name: string
+  readonly spec: InstanceActionSpec
 }
 
 /**
@@ -71,19 +90,86 @@ export class ComputeApi {
     await this.#deps.sender.send(ctx, accepted)
   }
 
-  /** @throws InstanceInvalidState */
-  async stop(ctx: RequestContext, instance: Instance): Promise<void> {
-    await this.#begin(ctx, instance, 'stop')
+  /**
+   * Begins an operation that takes its time: from here on its task keeps others out, and whose turn it is has been told.
+   *
+   * @param asked the user's InstanceAction; without one the operation was asked for on the Instance, and gets its record here
+   * @throws InstanceIsLocked, InstanceNotReady, InstanceInvalidState, ServiceUnavailable, ComputeServiceInUse where it is not
+   *   allowed; FlavorNotFound, ImageNotFound, … where it cannot be done
+   */
+  // oxlint-disable-next-line max-params -- who asks for what to be done to what, and by what
+  async begin(
+    ctx: RequestContext,
+    instance: Instance,
+    name: OperationName,
+    asked?: AskedBy,
+  ): Promise<Instance> {
+    const operation = OPERATIONS[name]
+    const { vmState, taskState } = instance.status
+    const ref = refOfInstance(instance)
+    const [task] = operation.path
+    if (!task) throw new Error(`${name} has no task`)
+    this.check(instance, name)
+    const prepared = await this.#deps.preparation.of(instance, name, asked?.spec)
+    const [begun] = await Promise.all([
+      this.#deps.instances.save(
+        instance,
+        {
+          ...prepared,
+          taskState: task,
+          requestId: ctx.requestId,
+          ...(asked ? { action: askedByOf(asked) } : toldBySpec(instance)),
+        },
+        { vmState: [vmState ?? 'building'], taskState: [taskState ?? null] },
+      ),
+      asked ? undefined : this.#deps.actions.begin(ctx, ref, operation.action),
+    ])
+    this.#log.with(ctx, ref.uid).info(`Accepted ${operation.action} of instance`, {
+      name: ref.name,
+      host: begun.status.host ?? null,
+      task_state: task,
+    })
+    await this.#follow(begun)
+    await this.#deps.sender.send(ctx, begun)
+    if (taskState && taskState !== task) await this.#endOvertaken(ctx, instance, taskState, operation.action)
+    return begun
   }
 
-  /** @throws InstanceInvalidState */
-  async start(ctx: RequestContext, instance: Instance): Promise<void> {
-    await this.#begin(ctx, instance, 'start')
+  /**
+   * Checks what Nova's API checks before an operation, in its order: the lock, the host, the state.
+   * @throws InstanceIsLocked, InstanceNotReady, InstanceInvalidState, ServiceUnavailable, ComputeServiceInUse
+   */
+  check(instance: Instance, name: OperationName): void {
+    const operation = OPERATIONS[name]
+    const { uid: id = '', name: called } = instance.metadata
+    const uid = id || called
+    const { vmState = 'building', taskState, lockedBy } = instance.status
+    // What is asked for on the Instance is refused by its rules; a delete, by a policy that knows who may.
+    if (lockedBy && operation.lock === 'refuses' && operation.askedBy === 'InstanceAction') {
+      throw new InstanceIsLocked({ instance: uid })
+    }
+    const refusal = isStoppingWhatIsOff(instance, name) ? undefined : refusalOf(operation, vmState, taskState)
+    if (refusal) {
+      throw new InstanceInvalidState({ instance: uid, method: operation.action, ...refusal })
+    }
+    this.#checkHost(uid, instance, operation)
   }
 
-  /** Begins the end of an instance. One that no host ever had is done at once. */
-  async delete(ctx: RequestContext, instance: Instance): Promise<void> {
-    await this.#begin(ctx, instance, 'delete')
+  #checkHost(uid: string, { status }: Instance, operation: Operation): void {
+    if (operation.host === 'any') return
+    const { host, migration } = status
+    const method = operation.action
+    if (host === undefined) {
+      throw new InstanceNotReady({ instance: uid, reason: `it has no host, so there is nothing to ${method}` })
+    }
+    const isDown = (one: string): boolean => !this.#deps.hosts.isUp(one)
+    if (operation.host === 'down' && !isDown(host)) throw new ComputeServiceInUse({ host })
+    if (operation.host === 'up' && isDown(host)) throw new ServiceUnavailable({ instance: uid, host, method })
+    // Nova: confirm_resize checks the source's service.
+    const source = migration?.sourceHost
+    if ((method === 'confirmResize' || method === 'revertResize') && source && isDown(source)) {
+      throw new ServiceUnavailable({ instance: uid, host: source, method })
+    }
   }
 
   /** Lets a deleted instance go. */
@@ -98,54 +184,6 @@ export class ComputeApi {
     this.#log.with(ctx, uid).info('Deleted instance', { name })
   }
 
-  /**
-   * Locks an instance: until it is unlocked its owner can change nothing of it. With `override` the lock is an
-   * administrator's, and takes the place of an owner's. An owner's lock of what is locked already changes nothing.
-   * Gives the instance as it then is. nova.compute.api.API.lock
-   */
-  async lock(
-    ctx: RequestContext,
-    instance: Instance,
-    { override = false, reason }: { readonly override?: boolean; readonly reason?: string },
-  ): Promise<Instance> {
-    const { lockedBy, lockedReason } = instance.status
-    const by = override ? 'admin' : 'owner'
-    const isThere = lockedBy === by && (reason ?? lockedReason) === lockedReason
-    if (isThere || (lockedBy && !override)) return instance
-    const locked = await this.#deps.instances.save(
-      instance,
-      { lockedBy: by, ...(reason !== undefined && { lockedReason: reason }) },
-      { lockedBy: lockedBy ?? null },
-    )
-    this.#log.with(ctx, instance.metadata.uid).info('Locked instance', { locked_by: by })
-    return locked
-  }
-
-  /**
-   * Unlocks an instance, whether it is locked or not, and gives it as it then is. nova.compute.api.API.unlock, and what
-   * its API controller checks.
-   * @throws PolicyNotAuthorized for an administrator's lock, without `override`
-   */
-  async unlock(
-    ctx: RequestContext,
-    instance: Instance,
-    { override = false }: { readonly override?: boolean },
-  ): Promise<Instance> {
-    const { lockedBy } = instance.status
-    const { uid = '' } = instance.metadata
-    if (!lockedBy) return instance
-    if (lockedBy === 'admin' && !override) {
-      throw new PolicyNotAuthorized({
-        policy: 'os_compute_api:os-lock-server:unlock:unlock_override',
-        reason: `Instance ${uid} was locked by an administrator, who unlocks it with override`,
-      })
-    }
-    const update = { lockedBy: null, lockedReason: null }
-    const unlocked = await this.#deps.instances.save(instance, update, { lockedBy })
-    this.#log.with(ctx, uid).info('Unlocked instance', { locked_by: lockedBy })
-    return unlocked
-  }
-
   /** Notes a change of spec that asks for no operation. */
   async acknowledge(ctx: RequestContext, instance: Instance): Promise<void> {
     const update = { observedGeneration: instance.metadata.generation, requestId: ctx.requestId }
@@ -153,17 +191,18 @@ export class ComputeApi {
   }
 
   /**
-   * Makes the record of the operation in flight, unless it is there: whoever began it may have died between its
-   * two writes.
+   * Does what may be missing of the beginning of the operation in flight: whoever began it may have died between
+   * its writes.
    */
-  async record(ctx: RequestContext, instance: Instance, action: TaskAction): Promise<void> {
-    await this.#deps.actions.begin(ctx, refOfInstance(instance), action)
+  async record(ctx: RequestContext, instance: Instance, action: ActionName): Promise<void> {
+    if (!isAskedByAction(ctx, instance)) await this.#deps.actions.begin(ctx, refOfInstance(instance), action)
+    await this.#follow(instance)
   }
 
-  /** Ends the operation in flight with a fault: what the user asked for cannot be done. */
-  async fail(ctx: RequestContext, instance: Instance, action: TaskAction, failure: Failure): Promise<void> {
+  /** Ends an operation with a fault: what the user asked for cannot be done. */
+  async fail(ctx: RequestContext, instance: Instance, action: ActionName, failure: Failure): Promise<void> {
     const { error, update } = failure
-    const ref = refOfInstance(instance)
+    const { uid = '' } = instance.metadata
     const fault = toFault(error, {
       requestId: ctx.requestId,
       host: instance.status.host,
@@ -179,13 +218,12 @@ export class ComputeApi {
         attempt: instance.status.attempt ?? 0,
       },
     )
-    const end = {
+    await this.#deps.actions.end(recordOf(instance, ctx.requestId, action), {
       result: 'Error',
       message: error.message,
       progress: failure.progress ?? NO_PROGRESS,
-    } as const
-    await this.#deps.actions.end(ctx, ref, action, end)
-    this.#log.with(ctx, ref.uid).warn('Operation failed', { action, reason: error.message })
+    })
+    this.#log.with(ctx, uid).warn('Operation failed', { action, reason: error.message })
     this.#deps.events.record({
       object: instance,
       type: 'Warning',
@@ -194,49 +232,31 @@ export class ComputeApi {
     })
   }
 
-  async #begin(ctx: RequestContext, instance: Instance, action: TaskAction): Promise<void> {
-    const operation = OPERATIONS[action]
-    const { vmState, taskState } = instance.status
-    const ref = refOfInstance(instance)
-    const refusal = refusalOf(operation, vmState ?? 'building', taskState)
-    if (refusal) throw new InstanceInvalidState({ instance: ref.uid, method: action, ...refusal })
-    const [begun] = await Promise.all([
-      this.#deps.instances.save(
-        instance,
-        {
-          taskState: operation.taskState,
-          requestId: ctx.requestId,
-          observedGeneration: instance.metadata.generation,
-        },
-        { vmState: [vmState ?? 'building'], taskState: [taskState ?? null] },
-      ),
-      this.#deps.actions.begin(ctx, ref, action),
-    ])
-    this.#log.with(ctx, ref.uid).info(`Accepted ${action} of instance`, {
-      name: ref.name,
-      host: begun.status.host ?? null,
-      task_state: operation.taskState,
-    })
-    await this.#deps.sender.send(ctx, begun)
-    if (taskState && taskState !== operation.taskState)
-      await this.#endOvertaken(ctx, instance, taskState, action)
-  }
-
-  /** Nobody else ends the record of an operation that another took the place of. */
+  /** Ends the record of an operation that another takes the place of: nobody else does. */
   // oxlint-disable-next-line max-params -- what was overtaken, and by what
   async #endOvertaken(
     ctx: RequestContext,
     instance: Instance,
-    task: TaskState,
-    by: TaskAction,
+    taskState: TaskState,
+    by: ActionName,
   ): Promise<void> {
-    const ref = refOfInstance(instance)
-    const requestId = instance.status.requestId ?? creationRequestId(ref.uid)
-    await this.#deps.actions.end({ ...ctx, requestId }, ref, ACTION_OF_TASK[task], {
+    const { uid = '' } = instance.metadata
+    const requestId = instance.status.requestId ?? creationRequestId(uid)
+    if (requestId === ctx.requestId) return
+    const action = actionInFlight({ ...instance.status, taskState })
+    await this.#deps.actions.end(recordOf(instance, requestId, action), {
       result: 'Error',
       message: `Overtaken by ${by}`,
       progress: NO_PROGRESS,
     })
+  }
+
+  /** What is wanted follows what was asked for: else the controller would undo it as soon as it is done. */
+  async #follow(instance: Instance): Promise<void> {
+    const spec = specToFollow(instance)
+    if (!spec) return
+    const { namespace = '', name } = instance.metadata
+    this.#deps.cache.observe(await this.#deps.client.mergePatch(INSTANCE, { namespace, name }, { spec }))
   }
 }
 
@@ -245,4 +265,25 @@ export interface Failure {
   readonly error: NovaError
   readonly update: InstanceUpdate
   readonly progress?: typeof NO_PROGRESS | undefined
+}
+
+/** Whether the operation in flight was asked for by an InstanceAction, which is its record. */
+function isAskedByAction(ctx: RequestContext, { status }: Instance): boolean {
+  return status.action !== undefined && status.requestId === ctx.requestId
+}
+
+function askedByOf({ name, spec }: AskedBy): NonNullable<InstanceUpdate['action']> {
+  const { action: operation, image, imageName } = spec
+  return { name, operation, ...(image !== undefined && { image }), ...(imageName !== undefined && { imageName }) }
+}
+
+function toldBySpec({ metadata, status }: Instance): InstanceUpdate {
+  return { observedGeneration: metadata.generation, ...(status.action && { action: null }) }
+}
+
+/** Nova's force_stop: what is off already may be said to be, whatever the state. */
+function isStoppingWhatIsOff({ status }: Instance, name: OperationName): boolean {
+  const { powerState, taskState, vmState } = status
+  const isOff = powerState === 'SHUTDOWN' || powerState === 'CRASHED'
+  return name === 'stop' && vmState === 'paused' && isOff && taskState === undefined
 }

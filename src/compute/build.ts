@@ -5,11 +5,11 @@ import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'
 import type { ActionProgress } from '../objects/action-progress.ts'
-import type { BuildRequest } from '../objects/build-request.ts'
 import { checkObserved, type ExpectedState } from '../objects/instance-update.ts'
 import { whileAvailable } from '../objects/unavailable.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
-import type { ComputeDriver, GuestSpec } from '../virt/driver.ts'
+import type { ComputeDriver } from '../virt/driver.ts'
+import { toGuestSpec } from './guest-spec.ts'
 import { type InstanceOperations, isFinal, isPreempted } from './instance-operations.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 import type { BuildAndRunArgs } from './rpcapi.ts'
@@ -203,20 +203,5 @@ export class InstanceBuilder {
       const reason = `could not clean up on ${this.#host}: ${messageOf(error)}`
       return new BuildAbortException({ instance: args.request.instance.uid, reason }, { cause: error })
     }
-  }
-}
-
-function toGuestSpec(request: BuildRequest): GuestSpec {
-  const { instance, flavor, image, hostname, userData, userDataSecret } = request
-  return {
-    ...instance,
-    hostname,
-    vcpus: flavor.vcpus,
-    memoryMb: flavor.memoryMb,
-    diskGb: flavor.diskGb,
-    disk: image.disk,
-    properties: image.properties,
-    userData,
-    userDataSecret,
   }
 }

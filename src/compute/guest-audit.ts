@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { RequestContext } from '../common/context.ts'
 import { InstanceNotFound, messageOf } from '../common/errors.ts'
 import type { InstanceLocks } from '../common/instance-locks.ts'
@@ -5,7 +6,8 @@ import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'
 import type { InstanceRef } from '../objects/build-request.ts'
-import type { ComputeDriver } from '../virt/driver.ts'
+import { hostsOf } from '../objects/instance-update.ts'
+import type { ComputeDriver, GuestAddress } from '../virt/driver.ts'
 import { decidePowerSync } from './power-sync-decision.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 
@@ -38,10 +40,15 @@ export class GuestAudit {
 
   /** Compares the power of every guest with its instance. */
   async compareAll(ctx: RequestContext): Promise<void> {
+    const claimed = this.#tracker.claimed()
     const instances = await this.#conductor.instanceGetByHost(ctx, this.#host)
-    for (const { ref, taskState } of instances) {
+    // What was to come and did not is booked here no more.
+    for (const uid of claimed) {
+      if (!instances.some(({ ref }) => ref.uid === uid)) this.#tracker.release(uid)
+    }
+    for (const { ref, taskState, host } of instances) {
       // Whatever is in flight sets the state when it ends: not to be waited for.
-      if (taskState) continue
+      if (taskState || host !== this.#host) continue
       await this.#evenIfOneFails(ctx, ref, 'Could not compare a guest with its instance', () =>
         this.compare(ctx, ref),
       )
@@ -72,26 +79,44 @@ export class GuestAudit {
   async #compareNow(ctx: RequestContext, ref: InstanceRef): Promise<void> {
     const instance = await this.#find(ctx, ref)
     if (!instance || instance.host !== this.#host) return
-    const { powerState } = await this.#driver.getInfo(ref)
+    const { powerState, addresses } = await this.#driver.getInfo(ref)
     const decision = decidePowerSync(instance.vmState, instance.taskState, powerState)
     const log = this.#log.with(ctx, ref.uid)
     switch (decision.act) {
       case 'nothing':
-        return
+        return this.#followAddresses(ctx, instance, addresses)
       case 'warn':
         return log.warn('Power state is not as it should be', {
           reason: decision.reason,
           power_state: powerState,
         })
       case 'stop':
-        log.info('Guest is off although its instance is active; asking for it to be stopped', {
+        log.info('Guest is off although its instance is not; asking for it to be stopped', {
           power_state: powerState,
         })
+        return this.#conductor.powerStateChanged(ctx, { instance: ref, powerState })
+      case 'tell':
+        log.warn('Guest is gone although its instance is active', { power_state: powerState })
         return this.#conductor.powerStateChanged(ctx, { instance: ref, powerState })
       case 'force-off':
         log.warn('Guest runs although its instance is stopped; forcing it off', { power_state: powerState })
         return this.#driver.powerOff(ctx, ref, { timeoutMs: 0 })
     }
+  }
+
+  /** A guest that has moved, or was given another address, is found where it is. */
+  async #followAddresses(
+    ctx: RequestContext,
+    { ref, vmState, taskState, addresses: known = [] }: InstanceView,
+    addresses: readonly GuestAddress[],
+  ): Promise<void> {
+    if (vmState !== 'active' || taskState || addresses.length === 0) return
+    if (isDeepStrictEqual(known.map(plain), addresses.map(plain))) return
+    await this.#conductor.instanceUpdate(ctx, {
+      instance: ref,
+      update: { addresses: [...addresses] },
+      expected: { vmState: ['active'], taskState: [null], host: this.#host },
+    })
   }
 
   /** Removes guests whose instance is gone. Nova: `_cleanup_running_deleted_instances`, action reap. */
@@ -122,7 +147,8 @@ export class GuestAudit {
 
   async #isUnknown(ctx: RequestContext, ref: InstanceRef): Promise<boolean> {
     const instance = await this.#find(ctx, ref)
-    return !instance || (instance.host !== undefined && instance.host !== this.#host)
+    // One that is no host's (it waits for one, or is shelved) keeps its guest; so does one that comes or goes.
+    return !instance || (instance.host !== undefined && !hostsOf(instance).includes(this.#host))
   }
 
   /** One guest that does not answer keeps the agent neither from the others nor from coming up. */
@@ -148,4 +174,8 @@ export class GuestAudit {
       throw error
     }
   }
+}
+
+function plain({ address, network, macAddress }: GuestAddress): readonly (string | undefined)[] {
+  return [address, network, macAddress]
 }

@@ -1,4 +1,5 @@
-import type { TaskAction, TaskState } from '../apis/v1alpha1/states.ts'
+import { actionInFlight } from '../apis/v1alpha1/operations.ts'
+import type { ActionName, TaskState } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import {
@@ -15,16 +16,16 @@ import { type ActionProgress, NO_PROGRESS, StepRecorder } from '../objects/actio
 import { afterFailure } from '../objects/after-failure.ts'
 import type { InstanceRef } from '../objects/build-request.ts'
 import { type ExpectedState, type InstanceUpdate, toFault } from '../objects/instance-update.ts'
+import { type HostMethod, turnOf } from '../objects/next-message.ts'
 
-/** An operation of an agent on an instance that it has. */
+/** What an agent does when it is its turn with an instance. */
 export interface HostOperation {
-  readonly action: TaskAction
-  /** The step's name in the action's record. Nova: `compute_<method>`. */
-  readonly step: string
-  /** The task the instance must be in for the work to begin, and again for its end to be saved. */
-  readonly task: TaskState
-  /** Does the work; gives the state it led to. May throw GivenUp. */
+  /** The message that tells of it. */
+  readonly method: HostMethod
+  /** Does the work; gives the state it led to. One with a task hands the instance over to whoever's turn it is then. May throw GivenUp. */
   work(instance: InstanceView): Promise<InstanceUpdate>
+  /** Puts right what the work left half done, before its failure is written down. */
+  undo?(instance: InstanceView): Promise<void>
 }
 
 /** Thrown into an operation whose instance is being deleted. */
@@ -67,71 +68,69 @@ export class InstanceOperations {
   }
 
   /**
-   * Runs an operation. A message that comes late (its operation was overtaken) is dropped.
+   * Runs an operation. A message that comes late (its operation was overtaken, or it is another host's turn) is dropped.
    * @throws what `work` throws, when trying again may help; what cannot help is a fault already
    */
   async run(ctx: RequestContext, ref: InstanceRef, operation: HostOperation): Promise<void> {
-    const step = this.beginStep(operation.step)
+    const step = this.beginStep(`compute_${operation.method}`)
     try {
-      await this.#carryOut(ctx, ref, operation, step).catch(async (error: unknown) => {
-        if (isPreempted(error) || !isFinal(error)) throw error
-        await this.#giveUp(ctx, ref, operation, { error, progress: step.failed(error) })
-      })
+      const instance = await this.#conductor.instanceGet(ctx, ref)
+      const { taskState } = instance
+      if (!taskState || !this.#isWanted(ctx, instance, operation.method)) {
+        this.#log.with(ctx, ref.uid).info('Dropped a message that came late', {
+          step: step.name,
+          task_state: taskState ?? null,
+        })
+        return
+      }
+      await this.#carryOut(ctx, { ...instance, taskState }, operation, step)
     } catch (error) {
       if (!isPreempted(error)) throw error
       this.#log.with(ctx, ref.uid).info('Stopped the operation: something else came first', {
-        step: operation.step,
+        step: step.name,
         reason: error.message,
       })
     }
   }
 
+  #isWanted(ctx: RequestContext, instance: InstanceView, method: HostMethod): boolean {
+    const turn = turnOf({ status: instance })
+    return turn?.host === this.#host && turn.method === method && instance.requestId === ctx.requestId
+  }
+
   // oxlint-disable-next-line max-params -- one operation: who asks, for what, and its record
   async #carryOut(
     ctx: RequestContext,
-    ref: InstanceRef,
+    instance: BusyInstance,
     operation: HostOperation,
     step: StepRecorder,
   ): Promise<void> {
-    const expected = this.#expectedOf(ctx, operation)
-    const instance = await this.#conductor.instanceGet(ctx, ref)
-    if (!isWanted(instance, expected)) {
-      this.#log.with(ctx, ref.uid).info('Dropped a message that came late', {
-        step: operation.step,
-        task_state: instance.taskState ?? null,
+    const action = actionInFlight(instance)
+    const expected = expectedOf(ctx, instance)
+    try {
+      const update: InstanceUpdate = { taskState: null, fault: null, ...(await operation.work(instance)) }
+      const isOver = update.taskState === null
+      await this.#conductor.instanceUpdate(ctx, {
+        instance: instance.ref,
+        update,
+        expected,
+        note: { action, progress: step.succeeded(), ...(isOver && { end: { result: 'Success' } }) },
       })
-      return
+    } catch (error) {
+      if (isPreempted(error) || !isHopeless(error)) throw error
+      this.#log
+        .with(ctx, instance.ref.uid)
+        .warn('The operation failed for good', { step: step.name, reason: error.message })
+      await operation.undo?.(instance)
+      const progress = step.failed(error)
+      await this.fail(ctx, instance.ref, {
+        action,
+        error,
+        update: afterFailure(instance, error),
+        expected,
+        progress,
+      })
     }
-    const update = await operation.work(instance)
-    await this.#conductor.instanceUpdate(ctx, {
-      instance: ref,
-      update: { taskState: null, fault: null, ...update },
-      expected,
-      note: { action: operation.action, progress: step.succeeded(), end: { result: 'Success' } },
-    })
-  }
-
-  // oxlint-disable-next-line max-params -- one operation: who asks, for what, and how it ended
-  async #giveUp(
-    ctx: RequestContext,
-    ref: InstanceRef,
-    operation: HostOperation,
-    { error, progress }: { readonly error: Error; readonly progress: ActionProgress },
-  ): Promise<void> {
-    this.#log
-      .with(ctx, ref.uid)
-      .warn('The operation failed for good', { step: operation.step, reason: error.message })
-    await this.fail(ctx, ref, {
-      action: operation.action,
-      error,
-      update: afterFailure(operation.task),
-      expected: this.#expectedOf(ctx, operation),
-      progress,
-    })
-  }
-
-  #expectedOf(ctx: RequestContext, { task }: HostOperation): ExpectedState {
-    return { taskState: [task], host: this.#host, requestId: ctx.requestId }
   }
 
   /** Records that an operation failed for good. */
@@ -139,7 +138,7 @@ export class InstanceOperations {
     ctx: RequestContext,
     ref: InstanceRef,
     failure: {
-      readonly action: TaskAction
+      readonly action: ActionName
       readonly error: unknown
       readonly update: InstanceUpdate
       readonly expected: ExpectedState
@@ -162,11 +161,15 @@ export function isFinal(error: unknown): error is NovaError {
   return error instanceof NovaError && error.outcome === 'terminal'
 }
 
-function isWanted(instance: InstanceView, expected: ExpectedState): boolean {
-  const { host, requestId, taskState } = expected
-  return (
-    instance.host === host &&
-    (requestId === undefined || instance.requestId === requestId) &&
-    (!taskState || taskState.includes(instance.taskState ?? null))
-  )
+/** An operation but a build has no other host to try. */
+function isHopeless(error: unknown): error is NovaError {
+  return error instanceof NovaError && error.outcome !== 'retry'
+}
+
+/** An instance with an operation in flight. */
+type BusyInstance = InstanceView & { readonly taskState: TaskState }
+
+/** That nothing came in between: the very same operation, with the same host. */
+function expectedOf(ctx: RequestContext, { taskState, host }: BusyInstance): ExpectedState {
+  return { taskState: [taskState], host: host ?? null, requestId: ctx.requestId }
 }

@@ -1,4 +1,4 @@
-import { type Clock, toTimestamp } from '../common/clock.ts'
+import type { Clock } from '../common/clock.ts'
 import { type RequestContext, serviceContext } from '../common/context.ts'
 import { messageOf } from '../common/errors.ts'
 import { InstanceLocks } from '../common/instance-locks.ts'
@@ -6,7 +6,11 @@ import { type IdGenerator, newRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'
+import { InstanceNotReady } from '../common/state-errors.ts'
+import { NO_PROGRESS } from '../objects/action-progress.ts'
+import { bookingsOf } from '../objects/bookings.ts'
 import type { InstanceRef } from '../objects/build-request.ts'
+import { type HostMethod, nextMessage } from '../objects/next-message.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver, LifecycleEvent } from '../virt/driver.ts'
 import { InstanceBuilder } from './build.ts'
@@ -14,8 +18,10 @@ import { Concurrency } from '../common/concurrency.ts'
 import { GuestAudit } from './guest-audit.ts'
 import { InstanceOperations } from './instance-operations.ts'
 import { InstanceTurns } from './instance-turns.ts'
+import { hostOperations } from './operations/index.ts'
+import type { OperationMaker } from './operations/operation.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
-import type { BuildAndRunArgs } from './rpcapi.ts'
+import type { BuildAndRunArgs, HostArgs } from './rpcapi.ts'
 
 export interface ComputeOptions {
   readonly host: string
@@ -23,6 +29,8 @@ export interface ComputeOptions {
   readonly shutdownTimeoutMs: number
   /** How many builds run at once. Nova: max_concurrent_builds, 10. */
   readonly maxConcurrentBuilds: number
+  /** How long a shelved instance stays on its host; 0 offloads it at once. Nova: shelved_offload_time, 0. */
+  readonly shelvedOffloadTimeMs: number
 }
 
 interface ComputeDeps {
@@ -45,6 +53,7 @@ export class ComputeManager {
   readonly #builder: InstanceBuilder
   readonly #audit: GuestAudit
   readonly #buildSlots: Concurrency
+  readonly #makers: Readonly<Record<HostMethod, OperationMaker>>
 
   constructor(deps: ComputeDeps, options: ComputeOptions) {
     const log = deps.log.named('nova.compute.manager')
@@ -57,6 +66,7 @@ export class ComputeManager {
     this.#builder = new InstanceBuilder({ ...deps, operations: this.#operations, log }, options)
     this.#audit = new GuestAudit({ ...deps, locks, log }, options)
     this.#buildSlots = new Concurrency(options.maxConcurrentBuilds)
+    this.#makers = hostOperations({ ...deps, log }, options)
   }
 
   async buildAndRunInstance(ctx: RequestContext, args: BuildAndRunArgs): Promise<void> {
@@ -67,54 +77,32 @@ export class ComputeManager {
     )
   }
 
-  async stopInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    await this.#turns.take(ctx, { uid: ref.uid, name: `stop ${ctx.requestId}` }, (signal) =>
-      this.#operations.run(ctx, ref, {
-        action: 'stop',
-        step: 'compute_stop_instance',
-        task: 'powering-off',
-        work: async (instance) => {
-          const startedAt = this.#deps.clock.now()
-          const timeoutMs = this.#shutdownTimeoutMs(instance)
-          await this.#deps.driver.powerOff(ctx, ref, { timeoutMs, signal })
-          this.#log.with(ctx, ref.uid).info('Shut off instance', { seconds: this.#secondsSince(startedAt) })
-          return { vmState: 'stopped', powerState: 'SHUTDOWN', addresses: [] }
-        },
-      }),
+  /** Does what a message about an instance asks for, when its turn comes. */
+  async perform(ctx: RequestContext, method: HostMethod, { instance: ref, limits }: HostArgs): Promise<void> {
+    const piece = { uid: ref.uid, name: `${method} ${ctx.requestId}` }
+    const make = this.#makers[method]
+    if (method === 'terminate_instance') {
+      const { signal } = new AbortController()
+      await this.#turns.takeNext(ctx, piece, () =>
+        this.#operations.run(ctx, ref, { method, ...make({ ctx, signal }) }),
+      )
+      return
+    }
+    await this.#turns.take(ctx, piece, (signal) =>
+      this.#operations.run(ctx, ref, { method, ...make({ ctx, signal, limits }) }),
     )
   }
 
-  async startInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    await this.#turns.take(ctx, { uid: ref.uid, name: `start ${ctx.requestId}` }, (signal) =>
-      this.#operations.run(ctx, ref, {
-        action: 'start',
-        step: 'compute_start_instance',
-        task: 'powering-on',
-        work: async () => {
-          const startedAt = this.#deps.clock.now()
-          const guest = await this.#deps.driver.powerOn(ctx, ref, { signal })
-          this.#log.with(ctx, ref.uid).info('Started instance', { seconds: this.#secondsSince(startedAt) })
-          return { vmState: 'active', powerState: 'RUNNING', addresses: [...guest.addresses] }
-        },
-      }),
-    )
-  }
-
-  async terminateInstance(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    await this.#turns.takeNext(ctx, { uid: ref.uid, name: `delete ${ctx.requestId}` }, () =>
-      this.#operations.run(ctx, ref, {
-        action: 'delete',
-        step: 'compute_terminate_instance',
-        task: 'deleting',
-        work: async () => {
-          await this.#deps.driver.destroy(ctx, ref)
-          this.#deps.tracker.release(ref.uid)
-          this.#log.with(ctx, ref.uid).info('Terminated instance')
-          const terminatedAt = toTimestamp(this.#deps.clock.now())
-          return { vmState: 'deleted', powerState: 'NOSTATE', addresses: [], terminatedAt }
-        },
-      }),
-    )
+  /**
+   * What the guest of an instance wrote to its serial console last.
+   * @throws InstanceNotReady when the instance is not on this host
+   */
+  async getConsoleOutput(ctx: RequestContext, ref: InstanceRef, lines: number): Promise<string> {
+    const { host } = await this.#deps.conductor.instanceGet(ctx, ref)
+    if (host !== this.#options.host) {
+      throw new InstanceNotReady({ instance: ref.uid, reason: `it is not on ${this.#options.host}` })
+    }
+    return this.#deps.driver.getConsoleOutput(ctx, ref, { lines })
   }
 
   /**
@@ -123,18 +111,21 @@ export class ComputeManager {
    */
   async initHost(ctx: RequestContext): Promise<void> {
     const instances = await this.#deps.conductor.instanceGetByHost(ctx, this.#options.host)
-    for (const instance of instances) {
-      if (instance.flavor && instance.vmState !== 'deleted')
-        this.#deps.tracker.adopt(instance.ref.uid, instance.flavor)
-    }
+    for (const instance of instances) this.#adopt(instance)
     this.#log.with(ctx).info('Took over the instances of this host', {
       host: this.#options.host,
       instances: instances.length,
       inFlight: instances.filter((one) => one.taskState).length,
     })
+    // First of all: what was evacuated from here must not run in two places.
+    await this.#audit.reapUnknown(ctx)
     // Not awaited: a guest that is slow to shut down does not keep the agent from its other work.
     for (const instance of instances) void this.#resume(instance)
-    await this.#audit.reapUnknown(ctx)
+  }
+
+  #adopt(instance: InstanceView): void {
+    const booking = bookingsOf({ status: instance }).find(({ host }) => host === this.#options.host)
+    if (booking) this.#deps.tracker.adopt(instance.ref.uid, booking.flavor)
   }
 
   /** Compares every guest with its instance. nova.compute.manager `_sync_power_states`. */
@@ -167,33 +158,17 @@ export class ComputeManager {
     }
   }
 
-  async #resumeTask(ctx: RequestContext, { ref, taskState }: InstanceView): Promise<void> {
-    switch (taskState) {
-      case 'scheduling':
-      case 'spawning': {
-        // The scheduler knows what the host can take, and sends a bound instance to its host again.
-        const request = await this.#deps.conductor.buildRequestGet(ctx, ref)
-        return this.#deps.scheduler.buildInstances(ctx, { request, progress: { events: [] } })
-      }
-      case 'powering-off':
-        return this.stopInstance(ctx, ref)
-      case 'powering-on':
-        return this.startInstance(ctx, ref)
-      case 'deleting':
-        return this.terminateInstance(ctx, ref)
-      case undefined:
-        return
+  /** Tells itself what the message would have said. The scheduler knows what the host can take, and tells it again. */
+  async #resumeTask(ctx: RequestContext, instance: InstanceView): Promise<void> {
+    const { conductor, scheduler } = this.#deps
+    const next = nextMessage({ status: instance })
+    if (next?.to === 'compute' && next.turn.host === this.#options.host) {
+      return this.perform(ctx, next.turn.method, { instance: instance.ref })
     }
-  }
-
-  #shutdownTimeoutMs(instance: InstanceView): number {
-    const { shutdownTimeoutSeconds } = instance
-    return shutdownTimeoutSeconds === undefined
-      ? this.#options.shutdownTimeoutMs
-      : shutdownTimeoutSeconds * 1000
-  }
-
-  #secondsSince(startedAt: number): number {
-    return (this.#deps.clock.now() - startedAt) / 1000
+    if (next?.to !== 'scheduler') return
+    const request = await conductor.buildRequestGet(ctx, instance.ref)
+    const args = { request, progress: NO_PROGRESS }
+    if (next.method === 'build_instances') await scheduler.buildInstances(ctx, args)
+    else await scheduler.moveInstance(ctx, args)
   }
 }

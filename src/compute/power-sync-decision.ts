@@ -5,6 +5,8 @@ export type PowerSyncDecision =
   | { readonly act: 'nothing' }
   /** Say it in the log and leave it. */
   | { readonly act: 'warn'; readonly reason: string }
+  /** Write down that the guest is gone. */
+  | { readonly act: 'tell' }
   /** Ask the API for a stop, as an operation of its own. */
   | { readonly act: 'stop' }
   /** Force the guest off: it was started behind our back. */
@@ -14,7 +16,7 @@ const NOTHING: PowerSyncDecision = { act: 'nothing' }
 
 /**
  * What follows from an instance's state and its guest's real power. The table of
- * nova.compute.manager `_sync_instance_power_state`.
+ * nova.compute.manager `_sync_instance_power_state`, but for a guest that is gone: Nova only says so in its log.
  */
 export function decidePowerSync(
   vmState: VmState,
@@ -29,13 +31,18 @@ export function decidePowerSync(
     case 'stopped':
       return isThere(real) ? { act: 'force-off' } : NOTHING
     case 'paused':
-      return real === 'SHUTDOWN' || real === 'CRASHED' ? { act: 'force-off' } : NOTHING
+      return real === 'SHUTDOWN' || real === 'CRASHED' ? { act: 'stop' } : NOTHING
+    case 'soft-delete':
     case 'deleted':
       return isThere(real) || real === 'CRASHED'
         ? { act: 'warn', reason: 'the guest of a deleted instance is still there' }
         : NOTHING
     case 'building':
     case 'suspended':
+    case 'rescued':
+    case 'resized':
+    case 'shelved':
+    case 'shelved_offloaded':
     case 'error':
       return NOTHING
   }
@@ -57,6 +64,6 @@ function whenActive(real: PowerState): PowerSyncDecision {
     case 'PAUSED':
       return { act: 'warn', reason: 'the guest is paused and its instance is not' }
     case 'NOSTATE':
-      return { act: 'warn', reason: 'the guest is gone and its instance is active' }
+      return { act: 'tell' }
   }
 }

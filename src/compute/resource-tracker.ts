@@ -52,6 +52,11 @@ export class ResourceTracker {
     return this.#claims.has(uid)
   }
 
+  /** The instances that have a claim. */
+  claimed(): readonly string[] {
+    return [...this.#claims.keys()]
+  }
+
   usage(): Usage {
     const sum = { vcpus: 0, memoryMb: 0, diskGb: 0 }
     for (const flavor of this.#claims.values()) {

@@ -2,13 +2,8 @@ import { whileAvailable } from '../objects/unavailable.ts'
 import type { RpcServer } from '../rpc/server.ts'
 import type { ComputeManager } from './manager.ts'
 import type { ResourceReporter } from './resource-reporter.ts'
-import {
-  buildAndRunInstance,
-  startInstance,
-  stopInstance,
-  terminateInstance,
-  updateAvailableResource,
-} from './rpcapi.ts'
+import type { HostMethod } from '../objects/next-message.ts'
+import { buildAndRunInstance, getConsoleOutput, HOST_METHODS, updateAvailableResource } from './rpcapi.ts'
 
 /** Names the agent's handlers to its server. */
 export function serveCompute(
@@ -18,10 +13,13 @@ export function serveCompute(
   const { manager, reporter } = deps
   server
     .handle(buildAndRunInstance, (ctx, args) => whileAvailable(() => manager.buildAndRunInstance(ctx, args)))
-    .handle(stopInstance, (ctx, { instance }) => whileAvailable(() => manager.stopInstance(ctx, instance)))
-    .handle(startInstance, (ctx, { instance }) => whileAvailable(() => manager.startInstance(ctx, instance)))
-    .handle(terminateInstance, (ctx, { instance }) =>
-      whileAvailable(() => manager.terminateInstance(ctx, instance)),
+    .handle(getConsoleOutput, (ctx, { instance, lines }) =>
+      whileAvailable(() => manager.getConsoleOutput(ctx, instance, lines)),
     )
     .handle(updateAvailableResource, () => whileAvailable(() => reporter.reportAnew()))
+  for (const method of Object.keys(HOST_METHODS) as HostMethod[]) {
+    server.handle(HOST_METHODS[method], (ctx, args) =>
+      whileAvailable(() => manager.perform(ctx, method, args)),
+    )
+  }
 }

@@ -2,12 +2,14 @@ import type { Clock } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import { messageOf, NovaError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
-import type { InstanceRef } from '../objects/build-request.ts'
+import type { DiskSource, InstanceRef } from '../objects/build-request.ts'
 import { RemoteError } from '../rpc/errors.ts'
 import type {
   buildRequestGet,
   ComputeNodeReport,
   ConductorRpcApi,
+  GuestAssignArgs,
+  ImageCreateArgs,
   InstanceUpdateArgs,
   InstanceView,
   powerStateChanged,
@@ -76,6 +78,20 @@ export class ConductorApi {
     instance: InstanceRef,
   ): Promise<z.infer<typeof buildRequestGet.result>> {
     return this.#patiently(ctx, () => this.#rpc.buildRequestGet(ctx, instance))
+  }
+
+  /** Has this agent, or another, allowed to touch a guest. */
+  async guestAssign(ctx: RequestContext, args: GuestAssignArgs): Promise<void> {
+    await this.#patiently(ctx, () => this.#rpc.guestAssign(ctx, args))
+  }
+
+  /** Where the disk comes from that an instance is to be rescued with. */
+  async diskGet(ctx: RequestContext, instance: InstanceRef): Promise<DiskSource> {
+    return this.#patiently(ctx, () => this.#rpc.diskGet(ctx, instance))
+  }
+
+  async imageCreate(ctx: RequestContext, args: ImageCreateArgs): Promise<void> {
+    await this.#patiently(ctx, () => this.#rpc.imageCreate(ctx, args))
   }
 
   async powerStateChanged(ctx: RequestContext, args: z.infer<typeof powerStateChanged.args>): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Instance } from '../apis/v1alpha1/instance.ts'
+import { hostsOf } from '../objects/instance-update.ts'
 import type { InstanceUpdateArgs } from './rpcapi.ts'
 
 /** Whether this very update of a host's agent was made before: it is asked for again when its answer was lost. */
@@ -10,8 +11,13 @@ export function isCarriedOut(
   const { update, expected } = args
   // The moment of a launch is that of one try alone, whatever was done to the instance since.
   if (update.launchedAt !== undefined) return status.launchedAt === update.launchedAt
-  const isThere = update.host !== null && status.host === by.host
-  const isGivenBack = update.host === null && !status.host && (status.triedHosts ?? []).includes(by.host)
+  const isThere =
+    update.host === undefined ? hostsOf(status).includes(by.host) : update.host !== null && status.host === update.host
+  const isScheduledAgain = update.taskState === 'scheduling'
+  const isGivenBack =
+    update.host === null &&
+    !status.host &&
+    (!isScheduledAgain || (status.triedHosts ?? []).includes(by.host))
   return (
     (isThere || isGivenBack) &&
     status.requestId === by.requestId &&

@@ -13,6 +13,10 @@ const COMPUTE_MAY_SET: ReadonlySet<keyof InstanceUpdate> = new Set([
   'fault',
   'launchedAt',
   'terminatedAt',
+  'migration',
+  'shelvedAt',
+  'softDeletedAt',
+  'resizedAt',
 ])
 
 /**
@@ -25,16 +29,17 @@ export function hostOfSender(sender: Sender): string {
 }
 
 /**
- * Checks that an agent asks only for what it may: the fields above, and of the host only to give it back.
+ * Checks that an agent asks only for what it may: the fields above, and of a migration only how far it has come, or its end.
+ * Which host it may name is told by the instance.
  * @throws Forbidden naming the field
  */
 export function checkComputeMaySet(host: string, update: InstanceUpdate): void {
   const fields = Object.entries(update).filter(([, value]) => value !== undefined)
-  const refused = fields.find(
-    ([field, value]) =>
-      !COMPUTE_MAY_SET.has(field as keyof InstanceUpdate) || (field === 'host' && value !== null),
-  )
-  if (refused) {
-    throw new Forbidden({ reason: `the compute agent of ${host} may not set '${refused[0]}' of an instance` })
+  const refused = fields.find(([field]) => !COMPUTE_MAY_SET.has(field as keyof InstanceUpdate))?.[0]
+  const { migration } = update
+  const ofMigration = Object.keys(migration ?? {}).find((field) => field !== 'status')
+  const wrong = refused ?? (ofMigration && `migration.${ofMigration}`)
+  if (wrong) {
+    throw new Forbidden({ reason: `the compute agent of ${host} may not set '${wrong}' of an instance` })
   }
 }

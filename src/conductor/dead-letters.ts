@@ -1,14 +1,15 @@
 import { z } from 'zod'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
-import { ACTION_OF_TASK } from '../apis/v1alpha1/states.ts'
+import { actionInFlight } from '../apis/v1alpha1/operations.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import { InstanceNotFound } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import { afterFailure } from '../objects/after-failure.ts'
 import { actionProgress, NO_PROGRESS } from '../objects/action-progress.ts'
-import type { ActionStore } from '../objects/action-store.ts'
+import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import { type InstanceRef, instanceRef } from '../objects/build-request.ts'
+import { hostsOf } from '../objects/instance-update.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import type { DeadLetter } from '../rpc/dead-letter.ts'
 
@@ -52,7 +53,7 @@ export class DeadLetterOffice {
     const task = instance?.status.taskState
     // Only the operation that the message belonged to has failed; a later one goes on, and so does another host.
     if (!instance || !task || (instance.status.requestId ?? ctx.requestId) !== ctx.requestId) return
-    if (host !== undefined && instance.status.host !== host) return
+    if (host !== undefined && !hostsOf(instance.status).includes(host)) return
     const now = toTimestamp(this.#clock.now())
     const fault = {
       code: 500,
@@ -64,10 +65,11 @@ export class DeadLetterOffice {
     }
     const saved = await this.#instances.save(
       instance,
-      { ...afterFailure(task), fault },
+      { ...afterFailure({ ...instance.status, taskState: task }), fault },
       { taskState: [task] },
     )
-    await this.#actions.end(ctx, about.data.instance, ACTION_OF_TASK[task], {
+    const action = actionInFlight({ ...instance.status, taskState: task })
+    await this.#actions.end(recordOf(instance, ctx.requestId, action), {
       result: 'Error',
       message: error.message,
       progress: about.data.progress ?? NO_PROGRESS,

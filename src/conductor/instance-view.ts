@@ -1,5 +1,6 @@
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { refOfInstance } from '../objects/build-request.ts'
+import { migration } from '../objects/instance-update.ts'
 import type { InstanceView } from './rpcapi.ts'
 
 /** What a compute agent sees of an instance. */
@@ -17,6 +18,9 @@ export function toView(instance: Instance): InstanceView {
     shutdownTimeoutSeconds: status.shutdownTimeoutSeconds,
     triedHosts: status.triedHosts && [...status.triedHosts],
     launchedAt: status.launchedAt,
+    addresses: status.addresses && [...status.addresses],
+    action: status.action,
+    migration: status.migration && migration.parse(status.migration),
     deleting: metadata.deletionTimestamp !== undefined,
   }
 }

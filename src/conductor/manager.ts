@@ -8,14 +8,19 @@ import { isAlreadyExists, isConflict, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import { apiVersionOf } from '../kube/resource.ts'
-import type { ActionStore } from '../objects/action-store.ts'
-import { type BuildRequest, type InstanceRef, refOfInstance } from '../objects/build-request.ts'
+import { type ActionStore, recordOf } from '../objects/action-store.ts'
+import type { BuildRequest, DiskSource, InstanceRef } from '../objects/build-request.ts'
 import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
+import { type ExpectedState, hostsOf, type InstanceUpdate, toFault } from '../objects/instance-update.ts'
+import { nextMessage } from '../objects/next-message.ts'
 import { RecentInstances } from '../objects/recent-instances.ts'
+import type { TaskSender } from '../compute/task-sender.ts'
+import { GuestVanished } from '../common/state-errors.ts'
 import { isCarriedOut } from './carried-out.ts'
 import { checkComputeMaySet } from './compute-rights.ts'
 import { toView } from './instance-view.ts'
+import { DONE, isShared } from './outcomes.ts'
 import type {
   ActionNote,
   ComputeNodeReport,
@@ -24,19 +29,13 @@ import type {
   PowerStateChange,
 } from './rpcapi.ts'
 
-/** What an Event says when an operation succeeded. */
-const DONE: Readonly<Record<ActionNote['action'], { readonly reason: string; readonly sentence: string }>> = {
-  create: { reason: 'Launched', sentence: 'Instance is active on' },
-  start: { reason: 'Started', sentence: 'Instance was started on' },
-  stop: { reason: 'Stopped', sentence: 'Instance was shut off on' },
-  delete: { reason: 'Terminated', sentence: 'Guest was removed from' },
-}
-
 interface ConductorDeps {
   readonly client: KubeClient
   readonly instances: InstanceStore
   readonly actions: ActionStore
   readonly requests: BuildRequestResolver
+  /** Tells whoever has the next turn with an instance. */
+  readonly sender: TaskSender
   readonly events: EventRecorder
   readonly clock: Clock
   readonly log: Logger
@@ -85,17 +84,29 @@ export class ConductorManager {
   }
 
   /**
-   * What is to be built, user data and all: for the host that the instance is bound to, and nobody else.
+   * What is to be built, user data and all: for the host that the instance is bound to or moves to, and nobody else.
    * @throws Forbidden, and what resolving may throw
    */
   async buildRequestGet(host: string, ref: InstanceRef): Promise<BuildRequest> {
     const instance = await this.#deps.instances.get(ref)
-    checkIsOn(host, instance)
+    checkInvolves(host, instance)
     return this.#deps.requests.resolve(instance)
   }
 
   /**
-   * Changes an instance's state for the agent of the host it is bound to, if it is as the agent expects.
+   * The disk to rescue an instance with: that of the image that was asked for, or its own.
+   * @throws Forbidden, ImageNotFound, ImageUnacceptable
+   */
+  async diskGet(host: string, ref: InstanceRef): Promise<DiskSource> {
+    const instance = await this.#deps.instances.get(ref)
+    checkInvolves(host, instance)
+    const { action, image = instance.spec.image } = instance.status
+    return this.#deps.requests.disk(action?.image ?? image)
+  }
+
+  /**
+   * Changes an instance's state for the agent of a host it is bound to, or moves between, if it is as the agent expects. Where that makes
+   * it another host's turn, that one is told.
    * @throws Forbidden, UnexpectedTaskStateError, UnexpectedDeletingTaskStateError, InstanceNotFound
    */
   async instanceUpdate(ctx: RequestContext, host: string, args: InstanceUpdateArgs): Promise<InstanceView> {
@@ -108,6 +119,8 @@ export class ConductorManager {
       power_state: saved.status.powerState,
     })
     if (args.note) await this.#note(ctx, saved, host, args.note)
+    const next = nextMessage(saved)
+    if (next?.to === 'compute' && next.turn.host !== host) await this.#deps.sender.send(ctx, saved)
     return toView(saved)
   }
 
@@ -139,10 +152,9 @@ export class ConductorManager {
   }
 
   async #save(instance: Instance, host: string, { update, expected }: InstanceUpdateArgs): Promise<Instance> {
-    const triedHosts = [...(instance.status.triedHosts ?? []), host]
-    const change = { ...update, ...(update.host === null && { triedHosts }) }
+    const change = await this.#completed(instance, host, update)
     try {
-      const saved = await this.#deps.instances.save(instance, change, { ...expected, host })
+      const saved = await this.#deps.instances.save(instance, change, { ...expected, involves: host })
       this.#recent.put(saved)
       return saved
     } catch (error) {
@@ -151,49 +163,68 @@ export class ConductorManager {
     }
   }
 
-  async #note(ctx: RequestContext, instance: Instance, host: string, note: ActionNote): Promise<void> {
-    const ref = refOfInstance(instance)
-    if (!note.end) {
-      await this.#deps.actions.note(ctx, ref, note.action, note.progress)
-      return
+  /** What follows from a change of host, which agents have no say in. */
+  async #completed(instance: Instance, agent: string, update: InstanceUpdate): Promise<InstanceUpdate> {
+    const { host } = update
+    const { triedHosts = [], migration } = instance.status
+    if (host === undefined) return update
+    if (host === null) {
+      return { ...update, ...(update.taskState === 'scheduling' && { triedHosts: [...triedHosts, agent] }) }
     }
-    await this.#deps.actions.end(ctx, ref, note.action, { ...note.end, progress: note.progress })
+    checkInvolves(host, instance)
+    const flavor = host === migration?.destHost ? migration.newFlavor : migration?.oldFlavor
+    const zone = await this.#zoneOf(host)
+    return { ...update, availabilityZone: zone ?? null, ...(flavor && { flavor }) }
+  }
+
+  async #zoneOf(host: string): Promise<string | undefined> {
+    try {
+      return (await this.#deps.client.get(COMPUTE_NODE, { name: host })).status?.availabilityZone
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      return undefined
+    }
+  }
+
+  async #note(ctx: RequestContext, instance: Instance, host: string, note: ActionNote): Promise<void> {
+    const { actions, events } = this.#deps
+    const record = recordOf(instance, ctx.requestId, note.action)
+    const progress = isShared(note.action)
+      ? await actions.withEarlier(record, note.progress)
+      : note.progress
+    if (!note.end) return actions.note(record, progress)
+    await actions.end(record, { ...note.end, progress })
     const done = DONE[note.action]
     const succeeded = note.end.result === 'Success'
-    this.#deps.events.record({
+    events.record({
       object: instance,
       type: succeeded ? 'Normal' : 'Warning',
       reason: succeeded ? done.reason : (instance.status.fault?.reason ?? 'OperationFailed'),
-      message: `${succeeded ? `${done.sentence} ${host}` : (note.end.message ?? 'failed')} (${ctx.requestId})`,
+      message: `${succeeded ? done.sentence(host) : (note.end.message ?? 'failed')} (${ctx.requestId})`,
     })
   }
 
   /**
    * A guest changed its power state by itself. As in Nova, an instance whose guest shut itself down becomes
-   * stopped through an operation of its own: what the user wants is set to what the guest did.
+   * stopped through an operation of its own: what the user wants is set to what the guest did. One whose guest is gone
+   * ends in error, and says so.
    */
   async powerStateChanged(ctx: RequestContext, host: string, args: PowerStateChange): Promise<void> {
     const { instance: ref, powerState } = args
     const instance = await this.#deps.instances.get(ref)
     const { status, spec } = instance
     checkIsOn(host, instance)
-    if (status.vmState !== 'active' || status.taskState) return
-    if (spec.powerState === 'Shutdown') {
-      // A stop that failed is not begun again while its fault stands; the guest went off by itself after all.
-      await this.#deps.instances.save(
-        instance,
-        { fault: null },
-        { vmState: ['active'], taskState: [null], host },
-      )
-      return
-    }
+    if ((status.vmState !== 'active' && status.vmState !== 'paused') || status.taskState) return
+    const as: ExpectedState = { vmState: [status.vmState], taskState: [null], host }
     try {
-      // What the guest did is written down first, as in Nova. It also lets the stop through where the instance is locked.
-      const { metadata } = await this.#deps.instances.save(
-        instance,
-        { powerState },
-        { vmState: ['active'], taskState: [null], host },
-      )
+      if (powerState === 'NOSTATE') return await this.#guestVanished(ctx, instance, as)
+      if (spec.powerState === 'Shutdown') {
+        // A stop that failed is not begun again while its fault stands; the guest went off by itself after all.
+        await this.#deps.instances.save(instance, { powerState, fault: null }, as)
+        return
+      }
+      // What the guest did is written down first, as in Nova. It also lets the stop through where the instance is locked or paused.
+      const { metadata } = await this.#deps.instances.save(instance, { powerState }, as)
       await this.#deps.client.mergePatch(
         INSTANCE,
         { namespace: ref.namespace, name: ref.name },
@@ -207,6 +238,26 @@ export class ConductorManager {
       // Somebody changed the instance first; the next power sync looks again.
       if (!isConflict(error) && !isUnexpected(error)) throw error
     }
+  }
+
+  async #guestVanished(ctx: RequestContext, instance: Instance, as: ExpectedState): Promise<void> {
+    const { uid = '' } = instance.metadata
+    const host = instance.status.host ?? ''
+    const error = new GuestVanished({ instance: uid, host })
+    const now = toTimestamp(this.#deps.clock.now())
+    const fault = toFault(error, { requestId: ctx.requestId, host, now })
+    await this.#deps.instances.save(
+      instance,
+      { vmState: 'error', powerState: 'NOSTATE', addresses: [], fault },
+      as,
+    )
+    this.#log.with(ctx, uid).error('The guest of an instance is gone', { host })
+    this.#deps.events.record({
+      object: instance,
+      type: 'Warning',
+      reason: error.name,
+      message: `${error.message} (${ctx.requestId})`,
+    })
   }
 
   /** Writes what an agent reports of its host. A host that is new becomes a ComputeNode. */
@@ -246,7 +297,15 @@ function isUnexpected(error: unknown): boolean {
   return error instanceof UnexpectedTaskStateError || error instanceof UnexpectedDeletingTaskStateError
 }
 
-/** An agent has a say in the instances of its own host alone. */
+/** An agent has a say in the instances of its own host, and in those that come or go. */
+function checkInvolves(host: string, { status, metadata }: Instance): void {
+  if (hostsOf(status).includes(host)) return
+  throw new Forbidden({
+    reason: `instance ${metadata.uid} is on ${status.host ?? 'no host'}, not on ${host}`,
+  })
+}
+
+/** Of the guest itself only the agent of its host tells. */
 function checkIsOn(host: string, { status, metadata }: Instance): void {
   if (status.host === host) return
   throw new Forbidden({

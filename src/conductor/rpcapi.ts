@@ -1,13 +1,31 @@
 import { z } from 'zod'
+import { ACTION_NAMES } from '../apis/v1alpha1/states.ts'
 import type { RequestContext } from '../common/context.ts'
 import { actionProgress } from '../objects/action-progress.ts'
-import { buildRequest, flavorSize, type InstanceRef, instanceRef } from '../objects/build-request.ts'
-import { expectedState, instanceUpdate, powerState, taskState, vmState } from '../objects/instance-update.ts'
+import {
+  buildRequest,
+  dataVolumeSource,
+  type DiskSource,
+  diskSource,
+  flavorSize,
+  type InstanceRef,
+  instanceRef,
+} from '../objects/build-request.ts'
+import {
+  askedBy,
+  expectedState,
+  guestAddress,
+  instanceUpdate,
+  migration,
+  powerState,
+  taskState,
+  vmState,
+} from '../objects/instance-update.ts'
 import type { RpcClient } from '../rpc/client.ts'
 import { defineMethod } from '../rpc/method.ts'
 
-/** The newest version of this API. 1.0: everything below. */
-export const CONDUCTOR_RPC_VERSION = '1.0'
+/** The newest version of this API. 1.0: everything but what says otherwise. 1.1: guest_assign, disk_get, image_create. */
+export const CONDUCTOR_RPC_VERSION = '1.1'
 export const CONDUCTOR_TOPIC = 'conductor'
 
 /** What a compute agent sees of an instance. */
@@ -23,11 +41,14 @@ export const instanceView = z.object({
   shutdownTimeoutSeconds: z.int().optional(),
   triedHosts: z.array(z.string()).optional(),
   launchedAt: z.string().optional(),
+  addresses: z.array(guestAddress).optional(),
+  action: askedBy.optional(),
+  migration: migration.optional(),
   deleting: z.boolean(),
 })
 export type InstanceView = z.infer<typeof instanceView>
 
-const actionName = z.enum(['create', 'start', 'stop', 'delete'])
+const actionName = z.enum(ACTION_NAMES)
 
 /** What a state change means for the record of the operation it belongs to. */
 export const actionNote = z.object({
@@ -71,6 +92,34 @@ export const buildRequestGet = defineMethod({
   args: z.object({ instance: instanceRef }),
   result: buildRequest,
 })
+
+/**
+ * Which host may touch the guest of an instance. `take`: I get it; `allow`: it may move to where it is to go; `hand_over`: it has moved
+ * there; `keep`: it stays mine after all; `let_go`: nobody
+ * has it.
+ */
+export const guestAssign = defineMethod({
+  name: 'guest_assign',
+  version: '1.1',
+  args: z.object({ instance: instanceRef, step: z.enum(['take', 'allow', 'hand_over', 'keep', 'let_go']) }),
+})
+export type GuestAssignArgs = z.infer<typeof guestAssign.args>
+
+/** Where the disk comes from that an instance is to be rescued with. */
+export const diskGet = defineMethod({
+  name: 'disk_get',
+  version: '1.1',
+  args: z.object({ instance: instanceRef }),
+  result: diskSource,
+})
+
+/** Makes the Image that a snapshot was taken for. */
+export const imageCreate = defineMethod({
+  name: 'image_create',
+  version: '1.1',
+  args: z.object({ instance: instanceRef, source: dataVolumeSource }),
+})
+export type ImageCreateArgs = z.infer<typeof imageCreate.args>
 
 export const powerStateChanged = defineMethod({
   name: 'power_state_changed',
@@ -119,6 +168,18 @@ export class ConductorRpcApi {
     instance: InstanceRef,
   ): Promise<z.infer<typeof buildRequestGet.result>> {
     return this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, buildRequestGet, { instance })
+  }
+
+  async guestAssign(ctx: RequestContext, args: GuestAssignArgs): Promise<void> {
+    await this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, guestAssign, args)
+  }
+
+  async diskGet(ctx: RequestContext, instance: InstanceRef): Promise<DiskSource> {
+    return this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, diskGet, { instance })
+  }
+
+  async imageCreate(ctx: RequestContext, args: ImageCreateArgs): Promise<void> {
+    await this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, imageCreate, args)
   }
 
   async powerStateChanged(ctx: RequestContext, args: z.infer<typeof powerStateChanged.args>): Promise<void> {

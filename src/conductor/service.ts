@@ -3,19 +3,42 @@ import { whileAvailable } from '../objects/unavailable.ts'
 import { describeSender } from '../rpc/sender.ts'
 import type { RpcServer } from '../rpc/server.ts'
 import { hostOfSender } from './compute-rights.ts'
+import type { GuestAssigner } from './guest-assigner.ts'
 import type { ConductorManager } from './manager.ts'
+import type { SnapshotImages } from './snapshot-images.ts'
 import {
   buildRequestGet,
   computeNodeReport,
+  diskGet,
+  guestAssign,
+  imageCreate,
   instanceGet,
   instanceGetByHost,
   instanceUpdateMethod,
   powerStateChanged,
 } from './rpcapi.ts'
 
+interface ConductorParts {
+  readonly manager: ConductorManager
+  readonly guests: GuestAssigner
+  readonly images: SnapshotImages
+}
+
 /** Names the conductor's handlers to its server; an agent speaks only for its own host. */
-export function serveConductor(server: RpcServer, manager: ConductorManager): void {
+export function serveConductor(
+  server: RpcServer,
+  { manager, guests, images }: ConductorParts,
+): void {
   server
+    .handle(diskGet, async (_ctx, { instance }, { sender }) =>
+      whileAvailable(() => manager.diskGet(hostOfSender(sender), instance)),
+    )
+    .handle(guestAssign, async (ctx, args, { sender }) =>
+      whileAvailable(() => guests.assign(ctx, hostOfSender(sender), args)),
+    )
+    .handle(imageCreate, async (ctx, args, { sender }) =>
+      whileAvailable(() => images.create(ctx, hostOfSender(sender), args)),
+    )
     .handle(instanceGet, async (ctx, { instance }, { sender }) =>
       whileAvailable(() => manager.instanceGet(ctx, describeSender(sender), instance)),
     )

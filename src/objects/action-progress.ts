@@ -39,14 +39,15 @@ const MAX_EVENTS = 64
 /** A step that has begun; `succeeded` and `failed` close it and give the progress with it. */
 export class StepRecorder {
   readonly #clock: Clock
-  readonly #name: string
+  /** The step's name in the record. */
+  readonly name: string
   readonly #host: string
   readonly #startTime: string
   readonly #before: ActionProgress
 
   constructor(clock: Clock, step: { name: string; host: string }, before: ActionProgress) {
     this.#clock = clock
-    this.#name = step.name
+    this.name = step.name
     this.#host = step.host
     this.#before = before
     this.#startTime = toTimestamp(clock.now())
@@ -62,12 +63,17 @@ export class StepRecorder {
 
   #with(end: Pick<ActionEvent, 'result' | 'details'>): ActionProgress {
     const event: ActionEvent = {
-      name: this.#name,
+      name: this.name,
       host: this.#host,
       startTime: this.#startTime,
       finishTime: toTimestamp(this.#clock.now()),
       ...end,
     }
-    return { ...this.#before, events: [...this.#before.events, event].slice(-MAX_EVENTS) }
+    return appended(this.#before, { events: [event] })
   }
+}
+
+/** What was known, and what came after it; as many steps as a record takes. */
+export function appended(before: ActionProgress, after: ActionProgress): ActionProgress {
+  return { ...before, ...after, events: [...before.events, ...after.events].slice(-MAX_EVENTS) }
 }

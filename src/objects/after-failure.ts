@@ -1,19 +1,29 @@
-import type { TaskState } from '../apis/v1alpha1/states.ts'
+import { stepOf } from '../apis/v1alpha1/operations.ts'
+import type { TaskState, VmState } from '../apis/v1alpha1/states.ts'
+import { NovaError } from '../common/errors.ts'
 import type { InstanceUpdate } from './instance-update.ts'
 
 /**
- * Where a failed operation leaves an instance. As in Nova a failed start or stop keeps the vm_state; a failed
- * delete stays under way, because something may be left to remove.
+ * Where an operation that failed for good leaves an instance, as the table of operations says. What was not even begun,
+ * because the hypervisor cannot do it, changes nothing. A failed delete stays under way: something may be left to remove.
  */
-export function afterFailure(task: TaskState): InstanceUpdate {
-  switch (task) {
-    case 'scheduling':
-    case 'spawning':
-      return { vmState: 'error', taskState: null }
-    case 'powering-off':
-    case 'powering-on':
-      return { taskState: null }
-    case 'deleting':
-      return { vmState: 'error' }
+export function afterFailure(
+  failed: { readonly taskState: TaskState; readonly vmState?: VmState | undefined },
+  error?: unknown,
+): InstanceUpdate {
+  const { taskState, vmState } = failed
+  const { failure } = stepOf(taskState)
+  if (taskState === 'deleting') return failure === 'unchanged' ? {} : { vmState: failure }
+  const keeps = failure === 'unchanged' || isNotSupported(error)
+  return {
+    taskState: null,
+    migration: null,
+    // It had no host before, and does not keep the one that was to be its next.
+    ...(taskState === 'unshelving' && vmState === 'shelved_offloaded' && { host: null, availabilityZone: null }),
+    ...(!keeps && { vmState: failure }),
   }
+}
+
+function isNotSupported(error: unknown): boolean {
+  return error instanceof NovaError && error.code === 501
 }

@@ -1,14 +1,33 @@
-import type { Instance } from '../apis/v1alpha1/instance.ts'
-import type { FlavorSize } from './build-request.ts'
+import type { InstanceStatusFlavor } from '../apis/v1alpha1/instance.ts'
+import type { VmState } from '../apis/v1alpha1/states.ts'
+import type { MigrationState } from './instance-update.ts'
 
-/** What an instance holds on one host. */
-export interface InstanceBooking {
+/** What an instance books on one host. */
+export interface HostBooking {
   readonly host: string
-  readonly flavor: FlavorSize
+  readonly flavor: InstanceStatusFlavor
 }
 
-/** Everything an instance holds: its flavor on its host, as long as it is not deleted. */
-export function bookingsOf({ status }: Instance): readonly InstanceBooking[] {
-  const { host, flavor, vmState } = status
-  return host && flavor && vmState !== 'deleted' ? [{ host, flavor }] : []
+/** What the bookings of an instance follow from. */
+interface Booked {
+  readonly host?: string | undefined
+  readonly flavor?: InstanceStatusFlavor | undefined
+  readonly vmState?: VmState | undefined
+  readonly migration?: MigrationState | undefined
+}
+
+/**
+ * What an instance books: usually on its host alone. One that moves books at both ends, so that it can arrive and can go
+ * back; an instance that is off keeps its booking, one that is shelved and offloaded has none. Nova's allocations in
+ * placement, those of the migration record included.
+ */
+export function bookingsOf({ status }: { readonly status: Booked }): readonly HostBooking[] {
+  const { host, flavor, vmState, migration } = status
+  if (!flavor || vmState === 'deleted') return []
+  const bookings: HostBooking[] = host ? [{ host, flavor }] : []
+  if (!migration) return bookings
+  const { sourceHost, destHost, oldFlavor = flavor, newFlavor = flavor } = migration
+  if (sourceHost && sourceHost !== host) bookings.push({ host: sourceHost, flavor: oldFlavor })
+  if (destHost && destHost !== host) bookings.push({ host: destHost, flavor: newFlavor })
+  return bookings
 }

@@ -5,7 +5,14 @@ import { FlavorNotFound, ImageNotFound } from '../common/errors.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject, ResourceType } from '../kube/resource.ts'
-import { type BuildRequest, type FlavorSize, checkFlavorFitsImage, toBuildRequest } from './build-request.ts'
+import {
+  type BuildRequest,
+  checkFlavorFitsImage,
+  type DiskSource,
+  type FlavorSize,
+  toBuildRequest,
+  toDisk,
+} from './build-request.ts'
 
 /** What is known without asking the API server: flavors and images hardly change. */
 export interface Catalogue {
@@ -27,19 +34,41 @@ export class BuildRequestResolver {
   }
 
   /**
-   * An instance that was bound before keeps the flavor it was bound with.
+   * An instance that was bound before keeps the flavor it was bound with, and gets the one that it is resized to; a rebuilt one
+   * has the image of its last rebuild.
    *
    * @throws FlavorNotFound, ImageNotFound, FlavorMemoryTooSmall, FlavorDiskSmallerThanMinDisk,
-   *   BuildAbortException when the instance can never be built as it is
+   *   ImageUnacceptable when the instance can never be built as it is
    */
   async resolve(instance: Instance): Promise<BuildRequest> {
     const { spec, status } = instance
     const [flavor, image] = await Promise.all([
-      status.flavor ?? this.#flavor(spec.flavor),
-      this.#image(spec.image),
+      sizeOf(status) ?? this.#flavor(spec.flavor),
+      this.#image(status.image ?? spec.image),
     ])
     checkFlavorFitsImage(flavor, image)
     return toBuildRequest(instance, flavor, image)
+  }
+
+  /**
+   * A flavor by its name, as it is now.
+   * @throws FlavorNotFound
+   */
+  async flavor(name: string): Promise<FlavorSize> {
+    return this.#flavor(name)
+  }
+
+  /**
+   * Where the disk of an image comes from.
+   * @throws ImageNotFound, ImageUnacceptable when it names no source
+   */
+  async disk(name: string): Promise<DiskSource> {
+    return toDisk(await this.#image(name))
+  }
+
+  /** @throws ImageNotFound */
+  async image(name: string): Promise<Image> {
+    return this.#image(name)
   }
 
   async #flavor(name: string): Promise<FlavorSize> {
@@ -60,4 +89,10 @@ export class BuildRequestResolver {
       throw isNotFound(error) ? missing() : error
     }
   }
+}
+
+/** The size that an instance has or is getting; none before it is bound. */
+function sizeOf({ flavor, host, migration }: Instance['status']): FlavorSize | undefined {
+  if (!migration) return flavor
+  return (host === migration.sourceHost && migration.status === 'reverting' ? migration.oldFlavor : migration.newFlavor) ?? flavor
 }

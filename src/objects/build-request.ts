@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Image } from '../apis/v1alpha1/image.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
-import { FlavorDiskSmallerThanMinDisk, FlavorMemoryTooSmall, BuildAbortException } from '../common/errors.ts'
+import { FlavorDiskSmallerThanMinDisk, FlavorMemoryTooSmall } from '../common/errors.ts'
+import { ImageUnacceptable } from '../common/state-errors.ts'
 
 /** Which instance a message is about. The uid decides: names come again after a delete. */
 export const instanceRef = z.object({ namespace: z.string(), name: z.string(), uid: z.string() })
@@ -18,13 +19,13 @@ export const flavorSize = z.object({
 })
 export type FlavorSize = z.infer<typeof flavorSize>
 
-const dataVolumeSource = z.union([
+export const dataVolumeSource = z.union([
   z.object({ http: z.object({ url: z.string() }) }),
   z.object({ registry: z.object({ url: z.string() }) }),
   z.object({ pvc: z.object({ namespace: z.string(), name: z.string() }) }),
 ])
 
-const diskSource = z.discriminatedUnion('kind', [
+export const diskSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('containerDisk'), image: z.string() }),
   z.object({ kind: z.literal('persistentVolumeClaim'), claimName: z.string() }),
   z.object({
@@ -95,23 +96,29 @@ export function checkFlavorFitsImage(flavor: FlavorSize, image: Image): void {
 /** The request to build an instance of this flavor from this image. */
 export function toBuildRequest(instance: Instance, flavor: FlavorSize, image: Image): BuildRequest {
   const { spec } = instance
-  const disk = diskSourceOf(image)
-  if (!disk) {
-    throw new BuildAbortException({
-      instance: instance.metadata.uid ?? instance.metadata.name,
-      reason: `image ${image.metadata.name} names no source for its disk`,
-    })
-  }
   return {
     instance: refOfInstance(instance),
     flavor,
-    image: { name: image.metadata.name, disk, properties: imageProperties.parse(image.spec.properties) },
+    image: { name: image.metadata.name, disk: toDisk(image), properties: imageProperties.parse(image.spec.properties) },
     hostname: spec.hostname ?? instance.metadata.name,
     availabilityZone: spec.availabilityZone,
     requestedHost: spec.requestedHost,
     userData: spec.userData,
     userDataSecret: spec.userDataSecret?.name,
   }
+}
+
+/**
+ * Where the disk of an image comes from.
+ * @throws ImageUnacceptable when it names no source
+ */
+export function toDisk(image: Image): DiskSource {
+  const disk = diskSourceOf(image)
+  if (disk) return disk
+  throw new ImageUnacceptable({
+    image: image.metadata.name,
+    reason: 'it names no source for its disk',
+  })
 }
 
 function diskSourceOf(image: Image): DiskSource | undefined {

@@ -47,10 +47,14 @@ export class InstanceStore {
     }
   }
 
-  /** The instances bound to a host. */
+  /** The instances that are on a host, come from it or go to it. */
   async listByHost(host: string): Promise<readonly Instance[]> {
-    const { items } = await this.#client.list(INSTANCE, { fieldSelector: `status.host=${host}` })
-    return items
+    const fields = ['status.host', 'status.migration.sourceHost', 'status.migration.destHost']
+    const lists = await Promise.all(
+      fields.map((field) => this.#client.list(INSTANCE, { fieldSelector: `${field}=${host}` })),
+    )
+    const byUid = new Map(lists.flatMap(({ items }) => items).map((one) => [one.metadata.uid, one]))
+    return [...byUid.values()]
   }
 
   /**

@@ -5,7 +5,7 @@ import type {
   InstanceStatusCondition,
   InstanceStatusFault,
 } from '../apis/v1alpha1/instance.ts'
-import { apiStatus, type TaskState, type VmState } from '../apis/v1alpha1/states.ts'
+import { apiStatus, TASK_STATES, type TaskState, VM_STATES, type VmState } from '../apis/v1alpha1/states.ts'
 import {
   NovaError,
   UnexpectedDeletingTaskStateError,
@@ -14,8 +14,8 @@ import {
 } from '../common/errors.ts'
 import { flavorSize } from './build-request.ts'
 
-export const vmState = z.enum(['building', 'active', 'stopped', 'paused', 'suspended', 'error', 'deleted'])
-export const taskState = z.enum(['scheduling', 'spawning', 'powering-off', 'powering-on', 'deleting'])
+export const vmState = z.enum(VM_STATES)
+export const taskState = z.enum(TASK_STATES)
 export const powerState = z.enum(['NOSTATE', 'RUNNING', 'PAUSED', 'SHUTDOWN', 'CRASHED', 'SUSPENDED'])
 
 /** Who locked an instance. */
@@ -36,6 +36,29 @@ export const guestAddress = z.object({
   macAddress: z.string().optional(),
 })
 
+/** The way of an instance from one host or flavor to another. Nova's migration record. */
+export const migration = z.object({
+  type: z.enum(['resize', 'migration', 'live-migration', 'evacuation']),
+  status: z.enum(['accepted', 'preparing', 'running', 'finished', 'confirming', 'reverting']),
+  sourceHost: z.string().optional(),
+  destHost: z.string().optional(),
+  requestedHost: z.string().optional(),
+  oldVmState: z.enum(['active', 'stopped', 'paused', 'error']),
+  oldFlavor: flavorSize.optional(),
+  newFlavor: flavorSize.optional(),
+})
+
+export type MigrationState = z.infer<typeof migration>
+
+/** The InstanceAction that an operation was asked for by, and what it gave along. */
+export const askedBy = z.object({
+  name: z.string(),
+  operation: z.string(),
+  image: z.string().optional(),
+  imageName: z.string().optional(),
+})
+export type AskedBy = z.infer<typeof askedBy>
+
 /** A change to an instance's state. What is left out stays; `null` takes a field away. */
 export const instanceUpdate = z.object({
   vmState: vmState.optional(),
@@ -52,7 +75,14 @@ export const instanceUpdate = z.object({
   fault: fault.nullable().optional(),
   lockedBy: lockedBy.nullable().optional(),
   lockedReason: z.string().nullable().optional(),
+  image: z.string().optional(),
+  action: askedBy.nullable().optional(),
+  /** What it names changes, the rest of the migration stays; `null` ends it. */
+  migration: migration.partial().nullable().optional(),
   launchedAt: z.string().optional(),
+  shelvedAt: z.string().nullable().optional(),
+  softDeletedAt: z.string().nullable().optional(),
+  resizedAt: z.string().nullable().optional(),
   terminatedAt: z.string().optional(),
   requestId: z.string().optional(),
   observedGeneration: z.int().optional(),
@@ -74,6 +104,8 @@ export const expectedState = z.object({
   requestId: z.string().optional(),
   /** `null` stands for not locked. */
   lockedBy: lockedBy.nullable().optional(),
+  /** A host that the instance is on, comes from or goes to. */
+  involves: z.string().optional(),
 })
 export type ExpectedState = z.infer<typeof expectedState>
 
@@ -86,16 +118,22 @@ export interface ObservedState {
   readonly attempt?: number | undefined
   readonly requestId?: string | undefined
   readonly lockedBy?: InstanceStatus['lockedBy']
+  readonly migration?: MigrationState | undefined
   readonly deleting: boolean
+}
+
+/** The hosts that have a say in an instance: the one it is on, and where it comes from and goes to. */
+export function hostsOf({ host, migration: moving }: Pick<ObservedState, 'host' | 'migration'>): readonly string[] {
+  return [host, moving?.sourceHost, moving?.destHost].filter((one) => one !== undefined)
 }
 
 /** {@link checkObserved}, of a resource. */
 export function checkExpected({ status, metadata }: Instance, expected: ExpectedState): void {
-  const { vmState: vm, taskState: task, host, attempt, requestId, lockedBy: by } = status
+  const { vmState: vm, taskState: task, host, attempt, requestId, lockedBy: by, migration: moving } = status
   const uid = metadata.uid ?? metadata.name
   const deleting = metadata.deletionTimestamp !== undefined
   checkObserved(
-    { uid, vmState: vm, taskState: task, host, attempt, requestId, lockedBy: by, deleting },
+    { uid, vmState: vm, taskState: task, host, attempt, requestId, lockedBy: by, migration: moving, deleting },
     expected,
   )
 }
@@ -113,6 +151,9 @@ export function checkObserved(actual: ObservedState, expected: ExpectedState): v
     mismatch('attempt', oneOf(expected.attempt), actual.attempt ?? 0),
     mismatch('request', oneOf(expected.requestId), actual.requestId),
     mismatch('locked_by', oneOf(expected.lockedBy), actual.lockedBy ?? null),
+    expected.involves === undefined || hostsOf(actual).includes(expected.involves)
+      ? undefined
+      : { expected: `host ${expected.involves}`, actual: `host ${actual.host ?? null}` },
   ].find((one) => one !== undefined)
   if (!wrong) return
   const details = { instance: actual.uid, ...wrong }
@@ -154,9 +195,19 @@ export function toStatusPatch(
     ...(status.taskState !== undefined && { taskState: status.taskState }),
     id: metadata.uid,
     ...update,
-    status: apiStatus(vm),
+    ...(update.migration?.type && { migration: { ...NO_MIGRATION, ...update.migration } }),
+    status: apiStatus(vm, task),
     ...conditionsOf(instance, readyCondition(vm, task, faultMessage(instance, update)), now),
   }
+}
+
+/** A new migration begins with nothing of one before it. */
+const NO_MIGRATION = {
+  sourceHost: null,
+  destHost: null,
+  requestedHost: null,
+  oldFlavor: null,
+  newFlavor: null,
 }
 
 function faultMessage({ status }: Instance, { fault: change }: InstanceUpdate): string | undefined {
@@ -190,6 +241,11 @@ function readyCondition(
     stopped: 'Stopped',
     paused: 'Paused',
     suspended: 'Suspended',
+    rescued: 'Rescued',
+    resized: 'Resized',
+    shelved: 'Shelved',
+    shelved_offloaded: 'ShelvedOffloaded',
+    'soft-delete': 'SoftDeleted',
     error: 'Error',
     deleted: 'Deleted',
   }

@@ -5,8 +5,8 @@ import { buildRequest } from '../objects/build-request.ts'
 import type { RpcClient } from '../rpc/client.ts'
 import { defineMethod } from '../rpc/method.ts'
 
-/** The newest version of this API. 1.0: build_instances, report_state. */
-export const SCHEDULER_RPC_VERSION = '1.0'
+/** The newest version of this API. 1.0: build_instances, report_state. 1.1: move_instance. */
+export const SCHEDULER_RPC_VERSION = '1.1'
 export const SCHEDULER_TOPIC = 'scheduler'
 
 export const buildInstances = defineMethod({
@@ -20,6 +20,9 @@ export const buildInstances = defineMethod({
   }),
 })
 export type BuildInstancesArgs = z.infer<typeof buildInstances.args>
+
+/** The instance as its resource says it is to become: its flavor is the one to be booked at the destination. */
+export const moveInstance = defineMethod({ name: 'move_instance', version: '1.1', args: buildInstances.args })
 
 export const reportState = defineMethod({
   name: 'report_state',
@@ -38,6 +41,11 @@ export class SchedulerRpcApi {
   /** Asks for a host for an instance that has none, and for it to be built there. */
   async buildInstances(ctx: RequestContext, args: BuildInstancesArgs): Promise<void> {
     await this.#rpc.cast(ctx, { topic: SCHEDULER_TOPIC }, buildInstances, args)
+  }
+
+  /** Asks for another host for an instance that moves, or for one again where it has none. Nova: the conductor's migrate_server. */
+  async moveInstance(ctx: RequestContext, args: BuildInstancesArgs): Promise<void> {
+    await this.#rpc.cast(ctx, { topic: SCHEDULER_TOPIC }, moveInstance, args)
   }
 
   /** A compute agent's heartbeat. Nova: the service record's report_count. */

@@ -1,10 +1,43 @@
 // Generated from crds/compute.kilonova.dev_instanceactions.yaml by `npm run generate`. Do not edit.
 import { defineResource, type KubeObject } from '../../kube/resource.ts'
 
-export type InstanceActionSpecAction = 'create' | 'start' | 'stop' | 'delete' | 'lock' | 'unlock'
+export type InstanceActionSpecAction =
+  | 'create'
+  | 'start'
+  | 'stop'
+  | 'pause'
+  | 'unpause'
+  | 'suspend'
+  | 'resume'
+  | 'resize'
+  | 'delete'
+  | 'reboot'
+  | 'rescue'
+  | 'unrescue'
+  | 'rebuild'
+  | 'confirmResize'
+  | 'revertResize'
+  | 'migrate'
+  | 'live-migration'
+  | 'evacuate'
+  | 'shelve'
+  | 'shelveOffload'
+  | 'unshelve'
+  | 'createImage'
+  | 'softDelete'
+  | 'restore'
+  | 'forceDelete'
+  | 'lock'
+  | 'unlock'
+  | 'resetState'
+  | 'getConsoleOutput'
+
+export type InstanceActionSpecType = 'Soft' | 'Hard'
+
+export type InstanceActionSpecState = 'active' | 'error'
 
 export interface InstanceActionSpec {
-  /** The operation, under Nova's name. lock and unlock are there to be asked for; the others are recorded. */
+  /** The operation, under Nova's name. create, delete, start, stop, pause, unpause, suspend, resume and resize are asked for on the Instance and only recorded here; the others are there to be asked for. */
   readonly action: InstanceActionSpecAction
   /** The name of the instance, in the same namespace. */
   readonly instance: string
@@ -14,6 +47,18 @@ export interface InstanceActionSpec {
   readonly reason?: string
   /** For lock, locks as an administrator; for unlock, also takes off an administrator's lock. Where Kilonova's policies are on, it needs the right to create instanceactions/override. */
   readonly override?: boolean
+  /** For reboot, how. Soft asks the guest to reboot itself, and is meant when nothing is said; Hard resets it whatever it does. */
+  readonly type?: InstanceActionSpecType
+  /** For rebuild, the Image that the instance gets; for rescue, the one it boots from meanwhile, its own where nothing is said. */
+  readonly image?: string
+  /** For createImage, the name of the Image that is made. */
+  readonly imageName?: string
+  /** For migrate, live-migration and evacuate, where to; the scheduler chooses where nothing is said. Where Kilonova's policies are on, it needs the right to create instances/forcehost. */
+  readonly host?: string
+  /** For resetState, the vm_state that is written down. Nothing is done to the guest. */
+  readonly state?: InstanceActionSpecState
+  /** For getConsoleOutput, how many of the last lines; 50 where nothing is said. */
+  readonly lines?: number
   /** The request's id, found in every service's log. Written when the action is accepted. */
   readonly requestId?: string
   /** Who asked, or - where the cluster does not tell. */
@@ -65,6 +110,8 @@ export interface InstanceActionStatus {
   readonly result?: InstanceActionStatusResult
   /** In one sentence, why the operation failed. */
   readonly message?: string
+  /** Of getConsoleOutput, what the guest wrote to its serial console last. */
+  readonly output?: string
   readonly finishTime?: string
   /** The steps of the operation, in the order they began. */
   readonly events?: readonly InstanceActionStatusEvent[]

@@ -1,16 +1,16 @@
 // Generated from crds/compute.kilonova.dev_instances.yaml by `npm run generate`. Do not edit.
 import { defineResource, type KubeObject } from '../../kube/resource.ts'
 
-export type InstanceSpecPowerState = 'Running' | 'Shutdown'
+export type InstanceSpecPowerState = 'Running' | 'Shutdown' | 'Paused' | 'Suspended'
 
 export interface InstanceSpecUserDataSecret {
   readonly name: string
 }
 
 export interface InstanceSpec {
-  /** Name of the Flavor. */
+  /** Name of the Flavor. Another one resizes the instance, to be confirmed or reverted by an InstanceAction. */
   readonly flavor: string
-  /** Name of the Image to boot from. */
+  /** Name of the Image to boot from. Changes with a rebuild, which is asked for by an InstanceAction. */
   readonly image: string
   /** The state you want the guest to be in. A guest that shuts itself down turns this to Shutdown, as in Nova it stays off. */
   readonly powerState: InstanceSpecPowerState
@@ -34,6 +34,17 @@ export type InstanceStatusStatus =
   | 'SHUTOFF'
   | 'PAUSED'
   | 'SUSPENDED'
+  | 'RESCUE'
+  | 'RESIZE'
+  | 'VERIFY_RESIZE'
+  | 'REVERT_RESIZE'
+  | 'MIGRATING'
+  | 'REBOOT'
+  | 'HARD_REBOOT'
+  | 'REBUILD'
+  | 'SHELVED'
+  | 'SHELVED_OFFLOADED'
+  | 'SOFT_DELETED'
   | 'ERROR'
   | 'DELETED'
   | 'UNKNOWN'
@@ -44,10 +55,41 @@ export type InstanceStatusVmState =
   | 'stopped'
   | 'paused'
   | 'suspended'
+  | 'rescued'
+  | 'resized'
+  | 'shelved'
+  | 'shelved_offloaded'
+  | 'soft-delete'
   | 'error'
   | 'deleted'
 
-export type InstanceStatusTaskState = 'scheduling' | 'spawning' | 'powering-off' | 'powering-on' | 'deleting'
+export type InstanceStatusTaskState =
+  | 'scheduling'
+  | 'spawning'
+  | 'powering-off'
+  | 'powering-on'
+  | 'pausing'
+  | 'unpausing'
+  | 'suspending'
+  | 'resuming'
+  | 'rebooting'
+  | 'rebooting_hard'
+  | 'rescuing'
+  | 'unrescuing'
+  | 'rebuilding'
+  | 'resize_prep'
+  | 'resize_migrating'
+  | 'resize_migrated'
+  | 'resize_confirming'
+  | 'resize_reverting'
+  | 'migrating'
+  | 'shelving'
+  | 'shelving_offloading'
+  | 'unshelving'
+  | 'image_snapshot'
+  | 'soft-deleting'
+  | 'restoring'
+  | 'deleting'
 
 export type InstanceStatusPowerState = 'NOSTATE' | 'RUNNING' | 'PAUSED' | 'SHUTDOWN' | 'CRASHED' | 'SUSPENDED'
 
@@ -56,6 +98,60 @@ export interface InstanceStatusFlavor {
   readonly vcpus: number
   readonly memoryMb: number
   readonly diskGb: number
+}
+
+export interface InstanceStatusAction {
+  /** Name of the InstanceAction. It records the operation. */
+  readonly name: string
+  /** The operation, under Nova's name. */
+  readonly operation: string
+  /** The image to rescue with or to rebuild from. */
+  readonly image?: string
+  /** The name of the image to be made. */
+  readonly imageName?: string
+}
+
+export type InstanceStatusMigrationType = 'resize' | 'migration' | 'live-migration' | 'evacuation'
+
+export type InstanceStatusMigrationStatus =
+  | 'accepted'
+  | 'preparing'
+  | 'running'
+  | 'finished'
+  | 'confirming'
+  | 'reverting'
+
+export type InstanceStatusMigrationOldVmState = 'active' | 'stopped' | 'paused' | 'error'
+
+export interface InstanceStatusMigrationOldFlavor {
+  readonly name: string
+  readonly vcpus: number
+  readonly memoryMb: number
+  readonly diskGb: number
+}
+
+export interface InstanceStatusMigrationNewFlavor {
+  readonly name: string
+  readonly vcpus: number
+  readonly memoryMb: number
+  readonly diskGb: number
+}
+
+export interface InstanceStatusMigration {
+  readonly type: InstanceStatusMigrationType
+  /** Nova's word for how far it has come. finished waits to be confirmed or reverted. */
+  readonly status: InstanceStatusMigrationStatus
+  readonly sourceHost?: string
+  /** Where it goes; absent until the scheduler has chosen. Its resources are booked there as well. */
+  readonly destHost?: string
+  /** The host that was asked for. */
+  readonly requestedHost?: string
+  /** What the instance was before; it is so again afterwards. */
+  readonly oldVmState: InstanceStatusMigrationOldVmState
+  /** Of a resize, the flavor it goes back to in a revert. Booked at the source until it is confirmed. */
+  readonly oldFlavor?: InstanceStatusMigrationOldFlavor
+  /** Of a resize, the flavor it gets. */
+  readonly newFlavor?: InstanceStatusMigrationNewFlavor
 }
 
 export interface InstanceStatusAddress {
@@ -112,6 +208,12 @@ export interface InstanceStatus {
   readonly alternates?: readonly string[]
   /** The flavor as it was when the instance was bound; this is what is booked. */
   readonly flavor?: InstanceStatusFlavor
+  /** The image of the disk, once the instance was rebuilt; until then it is that of spec. */
+  readonly image?: string
+  /** The InstanceAction that asked for the last operation, and what it gave along; absent where the operation was asked for on the Instance. */
+  readonly action?: InstanceStatusAction
+  /** The way of an instance from one host to another, or from one flavor to another, until it is over. Nova's migration record. */
+  readonly migration?: InstanceStatusMigration
   /** Seconds the guest gets to shut itself down, where its image says so. */
   readonly shutdownTimeoutSeconds?: number
   readonly addresses?: readonly InstanceStatusAddress[]
@@ -122,6 +224,9 @@ export interface InstanceStatus {
   /** Why it was locked, where whoever locked it said so. Nova's locked_reason. */
   readonly lockedReason?: string
   readonly launchedAt?: string
+  readonly shelvedAt?: string
+  readonly softDeletedAt?: string
+  readonly resizedAt?: string
   readonly terminatedAt?: string
   /** The generation of spec that the last operation began from. */
   readonly observedGeneration?: number

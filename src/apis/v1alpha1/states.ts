@@ -1,5 +1,6 @@
 import type { InstanceAction, InstanceActionSpecAction } from './instance-action.ts'
 import type {
+  InstanceStatusMigration,
   InstanceStatusPowerState,
   InstanceStatusStatus,
   InstanceStatusTaskState,
@@ -16,115 +17,121 @@ export type PowerState = InstanceStatusPowerState
 export type ApiStatus = InstanceStatusStatus
 /** An operation's name, as os-instance-actions has it. */
 export type ActionName = InstanceActionSpecAction
-/** The operations that are asked for by creating an InstanceAction. */
-export type AskedAction = Extract<ActionName, 'lock' | 'unlock'>
-/** The operations that take their time: under a task_state, by the scheduler or an agent. */
-export type TaskAction = Exclude<ActionName, 'lock' | 'unlock'>
 export type ActionResult = NonNullable<NonNullable<InstanceAction['status']>['result']>
+/** The way from one host or flavor to another. nova.objects.Migration. */
+export type Migration = InstanceStatusMigration
 
-/** How an operation is asked for, when it is allowed, and the task_state it is under. */
-export interface Operation {
-  readonly action: ActionName
-  /** What a user changes to ask for it: the Instance itself, or an InstanceAction of its own. */
-  readonly askedBy: 'Instance' | 'InstanceAction'
-  /** vm_states it may start from. */
-  readonly vmStates: readonly VmState[] | 'any'
-  /** Whether another operation in flight refuses it. Delete goes first. */
-  readonly needsIdle: boolean
-  /** None for what nova-api does at once, by itself. */
-  readonly taskState: TaskState | undefined
-}
+export const VM_STATES = [
+  'building',
+  'active',
+  'stopped',
+  'paused',
+  'suspended',
+  'rescued',
+  'resized',
+  'shelved',
+  'shelved_offloaded',
+  'soft-delete',
+  'error',
+  'deleted',
+] as const satisfies readonly VmState[]
 
-/**
- * The operations and where they are allowed, from the `check_instance_state` decorators of
- * nova/compute/api.py. The rules at the root of crds/compute.kilonova.dev_instances.yaml say the same to
- * the user's face.
- */
-export const OPERATIONS: Readonly<
-  Record<ActionName, Operation> & Record<TaskAction, { readonly taskState: TaskState }>
+export const TASK_STATES = [
+  'scheduling',
+  'spawning',
+  'powering-off',
+  'powering-on',
+  'pausing',
+  'unpausing',
+  'suspending',
+  'resuming',
+  'rebooting',
+  'rebooting_hard',
+  'rescuing',
+  'unrescuing',
+  'rebuilding',
+  'resize_prep',
+  'resize_migrating',
+  'resize_migrated',
+  'resize_confirming',
+  'resize_reverting',
+  'migrating',
+  'shelving',
+  'shelving_offloading',
+  'unshelving',
+  'image_snapshot',
+  'soft-deleting',
+  'restoring',
+  'deleting',
+] as const satisfies readonly TaskState[]
+
+export const ACTION_NAMES = [
+  'create',
+  'start',
+  'stop',
+  'pause',
+  'unpause',
+  'suspend',
+  'resume',
+  'resize',
+  'delete',
+  'reboot',
+  'rescue',
+  'unrescue',
+  'rebuild',
+  'confirmResize',
+  'revertResize',
+  'migrate',
+  'live-migration',
+  'evacuate',
+  'shelve',
+  'shelveOffload',
+  'unshelve',
+  'createImage',
+  'softDelete',
+  'restore',
+  'forceDelete',
+  'lock',
+  'unlock',
+  'resetState',
+  'getConsoleOutput',
+] as const satisfies readonly ActionName[]
+
+/** The word for each vm_state, and the task_states that refine it. nova/api/openstack/common.py `_STATE_MAP`. */
+const API_STATUS: Readonly<
+  Record<VmState, { readonly word: ApiStatus } & Readonly<Partial<Record<TaskState, ApiStatus>>>>
 > = {
-  create: {
-    action: 'create',
-    askedBy: 'Instance',
-    vmStates: ['building'],
-    needsIdle: false,
-    taskState: 'scheduling',
+  building: { word: 'BUILD' },
+  active: {
+    word: 'ACTIVE',
+    rebooting: 'REBOOT',
+    rebooting_hard: 'HARD_REBOOT',
+    rebuilding: 'REBUILD',
+    migrating: 'MIGRATING',
+    resize_prep: 'RESIZE',
+    resize_migrating: 'RESIZE',
+    resize_migrated: 'RESIZE',
   },
-  start: {
-    action: 'start',
-    askedBy: 'Instance',
-    vmStates: ['stopped'],
-    needsIdle: true,
-    taskState: 'powering-on',
+  stopped: {
+    word: 'SHUTOFF',
+    rebuilding: 'REBUILD',
+    resize_prep: 'RESIZE',
+    resize_migrating: 'RESIZE',
+    resize_migrated: 'RESIZE',
   },
-  stop: {
-    action: 'stop',
-    askedBy: 'Instance',
-    vmStates: ['active', 'error'],
-    needsIdle: true,
-    taskState: 'powering-off',
-  },
-  delete: { action: 'delete', askedBy: 'Instance', vmStates: 'any', needsIdle: false, taskState: 'deleting' },
-  lock: {
-    action: 'lock',
-    askedBy: 'InstanceAction',
-    vmStates: 'any',
-    needsIdle: false,
-    taskState: undefined,
-  },
-  unlock: {
-    action: 'unlock',
-    askedBy: 'InstanceAction',
-    vmStates: 'any',
-    needsIdle: false,
-    taskState: undefined,
-  },
+  paused: { word: 'PAUSED', migrating: 'MIGRATING' },
+  suspended: { word: 'SUSPENDED' },
+  rescued: { word: 'RESCUE' },
+  resized: { word: 'VERIFY_RESIZE', resize_reverting: 'REVERT_RESIZE' },
+  shelved: { word: 'SHELVED' },
+  shelved_offloaded: { word: 'SHELVED_OFFLOADED' },
+  'soft-delete': { word: 'SOFT_DELETED' },
+  error: { word: 'ERROR', rebuilding: 'REBUILD' },
+  deleted: { word: 'DELETED' },
 }
 
-/** The action that a task_state belongs to. */
-export const ACTION_OF_TASK: Readonly<Record<TaskState, TaskAction>> = {
-  scheduling: 'create',
-  spawning: 'create',
-  'powering-off': 'stop',
-  'powering-on': 'start',
-  deleting: 'delete',
-}
-
-/** Whether an operation is asked for by an InstanceAction of the user's. */
-export function isAsked(action: ActionName): action is AskedAction {
-  return OPERATIONS[action].askedBy === 'InstanceAction'
-}
-
-const API_STATUS: Readonly<Record<VmState, ApiStatus>> = {
-  building: 'BUILD',
-  active: 'ACTIVE',
-  stopped: 'SHUTOFF',
-  paused: 'PAUSED',
-  suspended: 'SUSPENDED',
-  error: 'ERROR',
-  deleted: 'DELETED',
-}
-
-/** The API's word for a state. None of today's task_states refines it. nova/api/openstack/common.py `_STATE_MAP`. */
-export function apiStatus(vmState: VmState): ApiStatus {
-  return API_STATUS[vmState]
-}
-
-/** What stands in the way of an operation: the attribute and its value, in the order Nova checks them. */
-export interface Refusal {
-  readonly attr: 'vm_state' | 'task_state'
-  readonly state: string
-}
-
-/** Why `operation` is not allowed now, or `undefined` when it is. */
-export function refusalOf(
-  operation: Operation,
-  vmState: VmState,
-  taskState: TaskState | undefined,
-): Refusal | undefined {
-  if (operation.vmStates !== 'any' && !operation.vmStates.includes(vmState)) {
-    return { attr: 'vm_state', state: vmState }
-  }
-  if (operation.needsIdle && taskState !== undefined) return { attr: 'task_state', state: taskState }
-  return undefined
+/** The API's word for a state: the vm_state's, refined by some task_states. nova/api/openstack/common.py `status_from_state`. */
+export function apiStatus(vmState: VmState, taskState: TaskState | undefined): ApiStatus {
+  const words = API_STATUS[vmState]
+  return (taskState && words[taskState]) ?? words.word
 }

@@ -1,6 +1,7 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import type { InstanceAction } from '../../apis/v1alpha1/instance-action.ts'
-import { ACTION_OF_TASK, isAsked, type TaskAction } from '../../apis/v1alpha1/states.ts'
+import { actionInFlight, isImmediate, OPERATIONS, operationOf } from '../../apis/v1alpha1/operations.ts'
+import type { ActionName } from '../../apis/v1alpha1/states.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
 import type { Logger } from '../../common/log.ts'
@@ -26,8 +27,8 @@ interface ClosingDeps {
 
 /**
  * Ends the records of operations that are over. Usually whoever ends an operation does; but between the
- * instance's write and the record's a service can die, or the API server be away. What users ask for by an action of
- * their own is ended by ActionRequests.
+ * instance's write and the record's a service can die, or the API server be away. What nova-api does at once is ended by
+ * ActionRequests.
  */
 export class ActionClosing {
   readonly #deps: ClosingDeps
@@ -68,7 +69,7 @@ export class ActionClosing {
     const uid = action?.metadata.uid ?? ''
     if (!action || action.status?.finishTime) return { kind: 'done' }
     const { action: operation } = action.spec
-    if (!isAccepted(action) || isAsked(operation)) return { kind: 'done' }
+    if (!isAccepted(action) || isImmediate(operation)) return { kind: 'done' }
     const instance = this.#instanceOf(action)
     if (!isOver(action, operation, instance)) {
       this.#over.delete(uid)
@@ -91,16 +92,16 @@ export class ActionClosing {
   }
 
   async #close(
-    { spec, metadata }: AcceptedAction,
-    operation: TaskAction,
+    action: AcceptedAction,
+    operation: ActionName,
     instance: Instance | undefined,
   ): Promise<void> {
+    const { spec, metadata } = action
     const { namespace = '' } = metadata
     const ctx: RequestContext = { requestId: spec.requestId, user: spec.user, project: namespace }
-    const ref = { namespace, name: spec.instance, uid: spec.instanceUid ?? '' }
-    const end = endOf(operation, spec.requestId, instance)
-    await this.#deps.store.end(ctx, ref, operation, { ...end, progress: NO_PROGRESS })
-    this.#log.with(ctx, ref.uid).info('Ended a record that was left open', {
+    const end = endOf(action, instance)
+    await this.#deps.store.end(refOf(action), { ...end, progress: NO_PROGRESS })
+    this.#log.with(ctx, spec.instanceUid).info('Ended a record that was left open', {
       action: operation,
       result: end.result,
     })
@@ -108,32 +109,24 @@ export class ActionClosing {
 }
 
 /** Whether the operation is in flight no more. */
-function isOver({ spec }: AcceptedAction, operation: TaskAction, instance: Instance | undefined): boolean {
-  const { taskState, requestId = spec.requestId } = instance?.status ?? {}
-  return !taskState || ACTION_OF_TASK[taskState] !== operation || requestId !== spec.requestId
+function isOver({ spec }: AcceptedAction, operation: ActionName, instance: Instance | undefined): boolean {
+  const { taskState, requestId = spec.requestId, ...status } = instance?.status ?? {}
+  if (!taskState || requestId !== spec.requestId) return true
+  return actionInFlight({ ...status, taskState }) !== operation
 }
 
 /** How an operation that is over must have ended, by what it left. */
-function endOf(
-  action: TaskAction,
-  requestId: string,
-  instance: Instance | undefined,
-): Omit<ActionEnd, 'progress'> {
+function endOf({ spec }: AcceptedAction, instance: Instance | undefined): Omit<ActionEnd, 'progress'> {
   const fault = instance?.status.fault
-  if (fault?.requestId === requestId) return { result: 'Error', message: fault.message }
-  if (hasSucceeded(action, instance)) return { result: 'Success' }
+  if (fault?.requestId === spec.requestId) return { result: 'Error', message: fault.message }
+  if (hasSucceeded(spec, instance)) return { result: 'Success' }
   return { result: 'Error', message: 'It was over before its end was recorded: something else came first' }
 }
 
-function hasSucceeded(action: TaskAction, instance: Instance | undefined): boolean {
-  switch (action) {
-    case 'create':
-      return instance?.status.launchedAt !== undefined
-    case 'start':
-      return instance?.status.vmState === 'active'
-    case 'stop':
-      return instance?.status.vmState === 'stopped'
-    case 'delete':
-      return instance === undefined || instance.status.vmState === 'deleted'
-  }
+function hasSucceeded(spec: AcceptedAction['spec'], instance: Instance | undefined): boolean {
+  if (!instance) return spec.action === 'delete'
+  const { vmState = 'building', launchedAt, requestId } = instance.status
+  if (spec.action === 'create') return launchedAt !== undefined
+  const { success } = OPERATIONS[operationOf(spec)]
+  return success.includes(vmState) || (success.includes('unchanged') && requestId === spec.requestId)
 }

@@ -1,6 +1,7 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import type { InstanceAction } from '../../apis/v1alpha1/instance-action.ts'
-import { type AskedAction, isAsked } from '../../apis/v1alpha1/states.ts'
+import { isAsked, isImmediate, operationOf } from '../../apis/v1alpha1/operations.ts'
+import type { ActionName } from '../../apis/v1alpha1/states.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
 import {
@@ -11,6 +12,7 @@ import {
 } from '../../common/errors.ts'
 import { requestIdOf } from '../../common/ids.ts'
 import type { Logger } from '../../common/log.ts'
+import type { ComputeApi } from '../../compute/api.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import { Controller, DONE, type Result } from '../../kube/controller.ts'
 import type { EventRecorder } from '../../kube/event-recorder.ts'
@@ -23,7 +25,7 @@ import { type ActionProgress, NO_PROGRESS, StepRecorder } from '../../objects/ac
 import type { ActionStore } from '../../objects/action-store.ts'
 import { refOfInstance } from '../../objects/build-request.ts'
 import type { InstanceStore } from '../../objects/instance-store.ts'
-import type { AskedOperation } from './asked.ts'
+import type { ImmediateOperation, Performed } from './asked.ts'
 
 /** The index of what users asked for and has not ended, by the key of the instance. */
 export const OPEN_REQUESTS = 'open-requests'
@@ -34,7 +36,8 @@ interface ActionRequestsDeps {
   readonly actions: Informer<InstanceAction>
   readonly instances: InstanceStore
   readonly store: ActionStore
-  readonly operations: Readonly<Record<AskedAction, AskedOperation>>
+  readonly api: ComputeApi
+  readonly operations: Readonly<Partial<Record<ActionName, ImmediateOperation>>>
   readonly events: EventRecorder
   readonly clock: Clock
   readonly log: Logger
@@ -54,8 +57,9 @@ const GONE_MS = 1_000
 const OVERTAKEN_MS = 100
 
 /**
- * Accepts the actions that users create, has them done, and writes down how they ended. Those of one instance are done
- * one after the other, as they came: so an action that a dead leader left half done is ended before any later one.
+ * Accepts the actions that users create, and has them done. Those of one instance are taken one after the other, as they came: so
+ * what a dead leader left half done is ended before any later one. What takes its time is only begun here, and while it does,
+ * the next one is refused.
  * The counterpart of Nova's `POST /servers/{id}/action`.
  */
 export class ActionRequests {
@@ -97,7 +101,8 @@ export class ActionRequests {
     if (!action) return DONE
     try {
       const instance = await this.#instanceOf(action)
-      await this.#carryOut(isAccepted(action) ? action : await this.#accept(action, instance), instance)
+      if (isImmediate(action.spec.action)) await this.#carryOut(await this.#accepted(action, instance), instance)
+      else await this.#begin(action, instance)
       return DONE
     } catch (error) {
       // Somebody took it back.
@@ -117,40 +122,72 @@ export class ActionRequests {
     return instanceUid === undefined || found?.metadata.uid === instanceUid ? found : undefined
   }
 
-  async #accept(action: InstanceAction, instance: Instance | undefined): Promise<AcceptedAction> {
-    const { user = UNKNOWN_USER, action: operation, instance: name } = action.spec
-    const ctx: RequestContext = {
-      requestId: requestIdOf(action.metadata.uid ?? '', 1),
-      user: this.#options.trustsRequester ? user : UNKNOWN_USER,
-      project: action.metadata.namespace ?? '-',
+  /**
+   * Begins what takes its time; whoever ends it ends the record. It is accepted afterwards: so what is accepted was begun, and is
+   * not begun again when it is over.
+   */
+  async #begin(action: InstanceAction, instance: Instance | undefined): Promise<void> {
+    const { spec, metadata } = action
+    const ctx = this.#contextOf(action, instance)
+    if (!instance) return this.#refuse(action, instance, missing(spec))
+    try {
+      const isBegun = instance.status.requestId === ctx.requestId
+      if (!isBegun) await this.#deps.api.begin(ctx, instance, operationOf(spec), { name: metadata.name, spec })
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      return this.#refuse(action, instance, error)
     }
+    await this.#accepted(action, instance)
+  }
+
+  async #refuse(action: InstanceAction, instance: Instance | undefined, error: NovaError): Promise<void> {
+    await this.#fail(await this.#accepted(action, instance), error, { on: instance ?? action })
+  }
+
+  async #accepted(action: InstanceAction, instance: Instance | undefined): Promise<AcceptedAction> {
+    if (isAccepted(action)) return action
+    const { action: operation, instance: name } = action.spec
+    const ctx = this.#contextOf(action, instance)
     const accepted = await this.#deps.store.accept(ctx, action, instance && refOfInstance(instance))
     this.#deps.actions.observe(accepted)
-    this.#log
-      .with(ctx, instance?.metadata.uid)
-      .info(`Accepted ${operation} of instance`, { name, action: action.metadata.name })
+    if (isImmediate(operation)) {
+      this.#log
+        .with(ctx, instance?.metadata.uid)
+        .info(`Accepted ${operation} of instance`, { name, action: action.metadata.name })
+    }
     return accepted
   }
 
-  async #carryOut(action: AcceptedAction, instance: Instance | undefined): Promise<void> {
-    const { action: asked, instance: name, instanceUid = name } = action.spec
-    if (!isAsked(asked)) throw new Error(`nobody asks for ${asked} by an action`)
-    const operation = this.#deps.operations[asked]
-    const ctx = contextOf(action)
-    if (!instance) {
-      return this.#fail(action, new InstanceNotFound({ instance: instanceUid }), { on: action })
+  /** The request that an action is: the same whoever works on it, and however often. */
+  #contextOf({ spec, metadata }: InstanceAction, instance: Instance | undefined): RequestContext {
+    const { user = UNKNOWN_USER } = spec
+    const uid = instance?.metadata.uid
+    return {
+      requestId: requestIdOf(metadata.uid ?? '', 1),
+      user: this.#options.trustsRequester ? user : UNKNOWN_USER,
+      project: metadata.namespace ?? '-',
+      ...(uid !== undefined && { instanceUid: uid }),
     }
+  }
+
+  async #carryOut(action: AcceptedAction, instance: Instance | undefined): Promise<void> {
+    const { action: asked } = action.spec
+    const operation = this.#deps.operations[asked]
+    if (!operation) throw new Error(`nobody asks for ${asked} by an action`)
+    if (!instance) return this.#fail(action, missing(action.spec), { on: action })
     const step = new StepRecorder(this.#deps.clock, { name: operation.step, host: 'nova-api' }, NO_PROGRESS)
-    let after: Instance
+    let performed: Performed
     try {
-      after = await operation.perform(ctx, instance, action.spec)
+      performed = await operation.perform(contextOf(action), instance, action.spec)
     } catch (error) {
-      if (!(error instanceof NovaError) || error.outcome !== 'terminal' || isOvertaken(error)) throw error
+      if (!isRefusal(error)) throw error
       return this.#fail(action, error, { on: instance, progress: step.failed(error) })
     }
-    await this.#close(action, { result: 'Success', progress: step.succeeded() })
+    const { output } = performed
+    await this.#close(action, { result: 'Success', progress: step.succeeded(), ...(output && { output }) })
     const { done } = operation
-    this.#tell(action, after, { type: 'Normal', reason: done.reason, message: done.sentence(after) })
+    const message = done.sentence(performed.instance)
+    this.#tell(action, performed.instance, { type: 'Normal', reason: done.reason, message })
   }
 
   async #fail(
@@ -196,8 +233,19 @@ function instanceKeyOf({ spec, metadata }: InstanceAction): string {
   return keyOf({ namespace: metadata.namespace ?? '', name: spec.instance })
 }
 
-function isOpen({ spec, status }: InstanceAction): boolean {
-  return isAsked(spec.action) && !status?.finishTime
+/** What is begun and takes its time is nobody's concern here any more. */
+function isOpen(action: InstanceAction): boolean {
+  const { spec, status } = action
+  return isAsked(spec.action) && !status?.finishTime && (isImmediate(spec.action) || !isAccepted(action))
+}
+
+function missing({ instance, instanceUid = instance }: InstanceAction['spec']): InstanceNotFound {
+  return new InstanceNotFound({ instance: instanceUid })
+}
+
+/** Whether what was asked for cannot be, or not now; whoever was overtaken looks again. */
+function isRefusal(error: unknown): error is NovaError {
+  return error instanceof NovaError && error.outcome === 'terminal' && !isOvertaken(error)
 }
 
 /** What is begun goes first, then what was created first; the API server's clock has whole seconds only. */

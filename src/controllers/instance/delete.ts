@@ -1,9 +1,10 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import { type ComputeApi, FINALIZER } from '../../compute/api.ts'
-import type { Result } from '../../kube/controller.ts'
-import type { ActionStore } from '../../objects/action-store.ts'
-import { NO_PROGRESS } from '../../objects/action-progress.ts'
-import { refOfInstance } from '../../objects/build-request.ts'
+import type { Clock } from '../../common/clock.ts'
+import type { HostStates } from '../../compute/host-states.ts'
+import { DONE, type Result } from '../../kube/controller.ts'
+import { type ActionStore, recordOf } from '../../objects/action-store.ts'
+import { NO_PROGRESS, StepRecorder } from '../../objects/action-progress.ts'
 import type { Duty } from './duty.ts'
 import type { RequestContexts } from './request.ts'
 import type { TaskWatch } from './task-watch.ts'
@@ -14,10 +15,14 @@ export class Delete implements Duty {
   readonly #actions: ActionStore
   readonly #tasks: TaskWatch
   readonly #contexts: RequestContexts
+  readonly #hosts: HostStates
+  readonly #clock: Clock
 
   constructor(deps: {
     readonly api: ComputeApi
     readonly actions: ActionStore
+    readonly hosts: HostStates
+    readonly clock: Clock
     readonly tasks: TaskWatch
     readonly contexts: RequestContexts
   }) {
@@ -25,31 +30,34 @@ export class Delete implements Duty {
     this.#actions = deps.actions
     this.#tasks = deps.tasks
     this.#contexts = deps.contexts
+    this.#hosts = deps.hosts
+    this.#clock = deps.clock
   }
 
   async reconcile(instance: Instance): Promise<Result | undefined> {
     const { deletionTimestamp, finalizers = [] } = instance.metadata
     if (!deletionTimestamp) return undefined
-    if (!finalizers.includes(FINALIZER)) return { kind: 'done' }
+    if (!finalizers.includes(FINALIZER)) return DONE
     const { vmState, taskState, host } = instance.status
     if (vmState === 'deleted') {
       await this.#api.release(this.#contexts.inFlight(instance), instance)
-      return { kind: 'done' }
+      return DONE
     }
     if (taskState !== 'deleting') {
-      await this.#api.delete(this.#contexts.of(instance), instance)
-      return this.#tasks.sent(instance)
+      return this.#tasks.sent(await this.#api.begin(this.#contexts.of(instance), instance, 'delete'))
     }
-    if (host) return undefined
-    // No host had it when the delete began, and none can get it any more: there is nothing to remove.
+    if (host && this.#hosts.isUp(host)) return undefined
+    // Nova's local delete. No host had it when the delete began, and none can get it any more; or its host is down: what is left
+    // of it goes with the Instance, which owns it, and the host's agent removes the rest when it comes back.
     const ctx = this.#contexts.inFlight(instance)
+    const step = new StepRecorder(this.#clock, { name: 'api_local_delete', host: 'nova-api' }, NO_PROGRESS)
     // Whoever began the delete may not have come to its record.
     await this.#api.record(ctx, instance, 'delete')
-    await this.#actions.end(ctx, refOfInstance(instance), 'delete', {
+    await this.#actions.end(recordOf(instance, ctx.requestId, 'delete'), {
       result: 'Success',
-      progress: NO_PROGRESS,
+      progress: host ? step.succeeded() : NO_PROGRESS,
     })
     await this.#api.release(ctx, instance)
-    return { kind: 'done' }
+    return DONE
   }
 }

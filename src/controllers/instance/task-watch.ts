@@ -1,11 +1,14 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
-import { ACTION_OF_TASK, type TaskState } from '../../apis/v1alpha1/states.ts'
+import { actionInFlight, stepOf } from '../../apis/v1alpha1/operations.ts'
+import type { TaskState } from '../../apis/v1alpha1/states.ts'
 import type { Clock } from '../../common/clock.ts'
 import { NovaError, TaskTimedOut } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { ComputeApi } from '../../compute/api.ts'
 import type { TaskSender } from '../../compute/task-sender.ts'
 import { afterFailure } from '../../objects/after-failure.ts'
+import type { InstanceUpdate } from '../../objects/instance-update.ts'
+import { turnOf } from '../../objects/next-message.ts'
 import type { Result } from '../../kube/controller.ts'
 import type { Duty } from './duty.ts'
 import type { RequestContexts } from './request.ts'
@@ -14,7 +17,7 @@ export interface TaskWatchOptions {
   /** After how long without progress a task's message is sent again. */
   readonly redriveAfterMs: number
   /** How long a task may make no progress at all before the operation fails. */
-  readonly taskTimeoutMs: Readonly<Record<TaskState, number>>
+  readonly taskTimeoutMs: (task: TaskState) => number
 }
 
 /** What was seen of a task, by our own clock: other machines' clocks do not matter. */
@@ -59,7 +62,7 @@ export class TaskWatch implements Duty {
   /** The instance's message has just been sent: look again when it should have had an effect. */
   sent(instance: Instance): Result {
     const now = this.#clock.now()
-    this.#seen.set(instance.metadata.uid ?? '', { step: stepOf(instance), sinceMs: now, sentMs: now })
+    this.#seen.set(instance.metadata.uid ?? '', { step: positionOf(instance), sinceMs: now, sentMs: now })
     return { kind: 'after', ms: this.#options.redriveAfterMs }
   }
 
@@ -78,8 +81,8 @@ export class TaskWatch implements Duty {
     const seen = this.#seen.get(uid)
     // A leader that has just begun knows of no message: whether the last leader got it out is not to be told.
     if (!seen) return this.#resend(instance, taskState, now)
-    if (seen.step !== stepOf(instance)) {
-      this.#seen.set(uid, { step: stepOf(instance), sinceMs: now, sentMs: now })
+    if (seen.step !== positionOf(instance)) {
+      this.#seen.set(uid, { step: positionOf(instance), sinceMs: now, sentMs: now })
       return { kind: 'after', ms: this.#options.redriveAfterMs }
     }
     if (now - seen.sinceMs >= this.#timeoutMs(instance, taskState)) return this.#giveUp(instance, taskState)
@@ -88,29 +91,30 @@ export class TaskWatch implements Duty {
     return this.#resend(instance, taskState, seen.sinceMs)
   }
 
-  /** A stop may take as long as the guest may take to shut itself down. */
+  /** What shuts a guest down may take as long as that may take. */
   #timeoutMs(instance: Instance, task: TaskState): number {
-    const graceMs = task === 'powering-off' ? (instance.status.shutdownTimeoutSeconds ?? 0) * 1000 : 0
-    return this.#options.taskTimeoutMs[task] + graceMs
+    const graceMs = stepOf(task).driver.includes('powerOff') ? (instance.status.shutdownTimeoutSeconds ?? 0) * 1000 : 0
+    return this.#options.taskTimeoutMs(task) + graceMs
   }
 
   async #resend(instance: Instance, task: TaskState, sinceMs: number): Promise<Result> {
     const { uid = '' } = instance.metadata
     const ctx = this.#contexts.inFlight(instance)
+    const action = actionInFlight({ ...instance.status, taskState: task })
     this.#log.with(ctx, uid).info('Sending the message of a task again that makes no progress', {
       task_state: task,
       host: instance.status.host ?? null,
     })
     try {
       // Whoever set the task may have come to neither.
-      await this.#api.record(ctx, instance, ACTION_OF_TASK[task])
+      await this.#api.record(ctx, instance, action)
       await this.#sender.send(ctx, instance)
     } catch (error) {
       if (!(error instanceof NovaError) || error.outcome !== 'terminal') throw error
-      await this.#api.fail(ctx, instance, ACTION_OF_TASK[task], { error, update: afterFailure(task) })
+      await this.#api.fail(ctx, instance, action, { error, update: failed(instance, task, error) })
       return { kind: 'done' }
     }
-    this.#seen.set(uid, { step: stepOf(instance), sinceMs, sentMs: this.#clock.now() })
+    this.#seen.set(uid, { step: positionOf(instance), sinceMs, sentMs: this.#clock.now() })
     return { kind: 'after', ms: this.#options.redriveAfterMs }
   }
 
@@ -118,15 +122,22 @@ export class TaskWatch implements Duty {
     const ctx = this.#contexts.inFlight(instance)
     const error = new TaskTimedOut({
       task,
-      host: instance.status.host ?? 'the scheduler',
+      host: turnOf(instance)?.host ?? instance.status.host ?? 'the scheduler',
       seconds: Math.round(this.#timeoutMs(instance, task) / 1000),
     })
     this.#seen.delete(instance.metadata.uid ?? '')
-    await this.#api.fail(ctx, instance, ACTION_OF_TASK[task], { error, update: afterFailure(task) })
+    const action = actionInFlight({ ...instance.status, taskState: task })
+    await this.#api.fail(ctx, instance, action, { error, update: failed(instance, task, error) })
     return { kind: 'done' }
   }
 }
 
-function stepOf({ status }: Instance): string {
-  return [status.requestId, status.taskState, status.host, status.attempt].join('/')
+// oxlint-disable-next-line max-params -- what failed, and why
+function failed({ status }: Instance, taskState: TaskState, error: Error): InstanceUpdate {
+  return afterFailure({ ...status, taskState }, error)
+}
+
+function positionOf({ status }: Instance): string {
+  const { requestId, taskState, host, attempt, migration } = status
+  return [requestId, taskState, host, attempt, migration?.status, migration?.destHost].join('/')
 }

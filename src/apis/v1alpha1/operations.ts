@@ -1,0 +1,446 @@
+import type { Migration, TaskState, VmState } from './states.ts'
+import type { ActionName } from './states.ts'
+import { STEPS, type Step } from './steps.ts'
+
+/** How an operation is asked for, where it is allowed, how it goes, and how it ends. */
+export interface Operation {
+  /** As its record names it. */
+  readonly action: ActionName
+  /** What a user changes to ask for it: the Instance itself, or an InstanceAction of its own. */
+  readonly askedBy: 'Instance' | 'InstanceAction'
+  /** vm_states it may start from. */
+  readonly vmStates: readonly VmState[] | 'any'
+  /** task_states it may start from; `null` stands for none: nothing else is in flight. */
+  readonly taskStates: readonly (TaskState | null)[] | 'any'
+  /** Whether a lock refuses it. */
+  readonly lock: 'refuses' | 'allows'
+  /** What it needs of the instance's host. */
+  readonly host: 'any' | 'bound' | 'up' | 'down'
+  /** The task_states on the way, in their order; none for what nova-api does at once, by itself. */
+  readonly path: readonly TaskState[]
+  /** The vm_states it may end in when all goes well; `unchanged` is the one it began in. */
+  readonly success: readonly (VmState | 'unchanged')[]
+  /** What is not as in Nova, and why; empty where nothing is. */
+  readonly unlikeNova: string
+}
+
+/** One for each thing that can be done; a soft and a hard reboot are two, under one action. */
+export type OperationName = Exclude<ActionName, 'reboot'> | 'rebootSoft' | 'rebootHard'
+
+const IDLE = [null] as const
+
+/**
+ * The one table of what may be done to an instance, and when: from the decorators of nova/compute/api.py and the methods of
+ * nova/compute/manager.py. The rules in crds/ say the same to the user's face, docs/state-machine.md is made of it, and the
+ * tests go through all of it.
+ */
+export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
+  create: {
+    action: 'create',
+    askedBy: 'Instance',
+    vmStates: ['building'],
+    taskStates: 'any',
+    lock: 'allows',
+    host: 'any',
+    path: ['scheduling', 'spawning'],
+    success: ['active'],
+    unlikeNova:
+      'networking and block_device_mapping are not passed through: KubeVirt does both as part of the spawn, and each would cost a write.',
+  },
+  delete: {
+    action: 'delete',
+    askedBy: 'Instance',
+    vmStates: 'any',
+    taskStates: 'any',
+    lock: 'refuses',
+    host: 'any',
+    path: ['deleting'],
+    success: ['deleted'],
+    unlikeNova:
+      'A delete that fails stays under way and is tried again, so that nothing is left behind; Nova leaves it in error until somebody deletes it once more.',
+  },
+  start: {
+    action: 'start',
+    askedBy: 'Instance',
+    vmStates: ['stopped'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['powering-on'],
+    success: ['active'],
+    unlikeNova: 'A guest that was removed behind our back is not defined anew: its disks may have gone with it.',
+  },
+  stop: {
+    action: 'stop',
+    askedBy: 'Instance',
+    vmStates: ['active', 'error'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['powering-off'],
+    success: ['stopped'],
+    unlikeNova: '',
+  },
+  pause: {
+    action: 'pause',
+    askedBy: 'Instance',
+    vmStates: ['active'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['pausing'],
+    success: ['paused'],
+    unlikeNova: '',
+  },
+  unpause: {
+    action: 'unpause',
+    askedBy: 'Instance',
+    vmStates: ['paused'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['unpausing'],
+    success: ['active'],
+    unlikeNova: '',
+  },
+  suspend: {
+    action: 'suspend',
+    askedBy: 'Instance',
+    vmStates: ['active'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['suspending'],
+    success: ['suspended'],
+    unlikeNova:
+      'KubeVirt cannot save a guest’s memory and bring it back: there it is refused with NotSupported, and the instance stays active (adr/0007).',
+  },
+  resume: {
+    action: 'resume',
+    askedBy: 'Instance',
+    vmStates: ['suspended'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['resuming'],
+    success: ['active'],
+    unlikeNova: 'As suspend.',
+  },
+  rebootSoft: {
+    action: 'reboot',
+    askedBy: 'InstanceAction',
+    vmStates: ['active'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['rebooting'],
+    success: ['active'],
+    unlikeNova:
+      'reboot_pending and reboot_started are not passed through. A guest that does not react leaves a fault and stays active; libvirt’s driver resets it after a time.',
+  },
+  rebootHard: {
+    action: 'reboot',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'stopped', 'paused', 'suspended', 'error'],
+    taskStates: [null, 'rebooting', 'rebooting_hard', 'resuming', 'pausing', 'unpausing', 'suspending'],
+    lock: 'refuses',
+    host: 'bound',
+    path: ['rebooting_hard'],
+    success: ['active'],
+    unlikeNova:
+      'spec.powerState becomes Running, because that is what was asked for. A guest that is gone is not made anew: rebuild it.',
+  },
+  rescue: {
+    action: 'rescue',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'stopped', 'error'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['rescuing'],
+    success: ['rescued'],
+    unlikeNova: 'There is no rescue password: the guest’s own user data counts.',
+  },
+  unrescue: {
+    action: 'unrescue',
+    askedBy: 'InstanceAction',
+    vmStates: ['rescued'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['unrescuing'],
+    success: ['active'],
+    unlikeNova: 'An instance whose spec.powerState is Shutdown is stopped afterwards, by an action of its own.',
+  },
+  rebuild: {
+    action: 'rebuild',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'stopped', 'error'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['rebuilding'],
+    success: ['active', 'stopped'],
+    unlikeNova:
+      'rebuild_block_device_mapping and rebuild_spawning are not passed through. Name, metadata and user data stay: they are changed on the Instance.',
+  },
+  resize: {
+    action: 'resize',
+    askedBy: 'Instance',
+    vmStates: ['active', 'stopped'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'up',
+    path: ['resize_prep', 'resize_migrating', 'resize_migrated'],
+    success: ['resized'],
+    unlikeNova:
+      'Asked for by another spec.flavor. resize_finish is not passed through. It always goes to another host (Nova: allow_resize_to_same_host, off by default too).',
+  },
+  confirmResize: {
+    action: 'confirmResize',
+    askedBy: 'InstanceAction',
+    vmStates: ['resized'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['resize_confirming'],
+    success: ['active', 'stopped'],
+    unlikeNova:
+      'It has a task_state, resize_confirming, so that it is watched as every operation is; Nova’s has none. The API’s word stays VERIFY_RESIZE.',
+  },
+  revertResize: {
+    action: 'revertResize',
+    askedBy: 'InstanceAction',
+    vmStates: ['resized'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['resize_reverting'],
+    success: ['active', 'stopped'],
+    unlikeNova: 'spec.flavor goes back as well.',
+  },
+  migrate: {
+    action: 'migrate',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'stopped'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'up',
+    path: ['resize_prep', 'resize_migrating', 'resize_migrated'],
+    success: ['resized'],
+    unlikeNova: 'As resize.',
+  },
+  'live-migration': {
+    action: 'live-migration',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'paused'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'up',
+    path: ['migrating'],
+    success: ['unchanged'],
+    unlikeNova:
+      'Whether disks can be copied along is KubeVirt’s to say: there is no block_migration to choose. It cannot be aborted or forced to complete by an action.',
+  },
+  evacuate: {
+    action: 'evacuate',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'stopped', 'error'],
+    taskStates: 'any',
+    lock: 'allows',
+    host: 'down',
+    path: ['rebuilding'],
+    success: ['stopped'],
+    unlikeNova:
+      'An instance whose spec.powerState is Running is started afterwards, by an action of its own; Nova’s stays stopped since microversion 2.95.',
+  },
+  shelve: {
+    action: 'shelve',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'stopped', 'paused', 'suspended'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['shelving'],
+    success: ['shelved', 'shelved_offloaded'],
+    unlikeNova:
+      'No image is uploaded: the disks stay where they are, with the VirtualMachine that is off. A container disk keeps nothing, as at every stop. With shelved-offload-time 0 it goes straight to shelved_offloaded.',
+  },
+  shelveOffload: {
+    action: 'shelveOffload',
+    askedBy: 'InstanceAction',
+    vmStates: ['shelved'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['shelving_offloading'],
+    success: ['shelved_offloaded'],
+    unlikeNova: '',
+  },
+  unshelve: {
+    action: 'unshelve',
+    askedBy: 'InstanceAction',
+    vmStates: ['shelved', 'shelved_offloaded'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'any',
+    path: ['unshelving'],
+    success: ['active'],
+    unlikeNova:
+      'spawning and powering-on are not passed through. An instance whose spec.powerState is Shutdown is stopped afterwards.',
+  },
+  createImage: {
+    action: 'createImage',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'stopped', 'paused', 'suspended'],
+    taskStates: IDLE,
+    lock: 'allows',
+    host: 'bound',
+    path: ['image_snapshot'],
+    success: ['unchanged'],
+    unlikeNova:
+      'image_snapshot_pending, image_pending_upload and image_uploading are not passed through: the Image names the volume snapshot, and nothing is uploaded. A container disk has nothing to take an image of: NotSupported.',
+  },
+  softDelete: {
+    action: 'softDelete',
+    askedBy: 'InstanceAction',
+    vmStates: ['active', 'stopped', 'paused', 'suspended', 'rescued', 'shelved', 'error'],
+    taskStates: IDLE,
+    lock: 'refuses',
+    host: 'bound',
+    path: ['soft-deleting'],
+    success: ['soft-delete'],
+    unlikeNova:
+      'An action of its own: what kubectl delete has begun cannot be taken back in Kubernetes. Nova’s delete is a soft one where reclaim_instance_interval is set.',
+  },
+  restore: {
+    action: 'restore',
+    askedBy: 'InstanceAction',
+    vmStates: ['soft-delete'],
+    taskStates: IDLE,
+    lock: 'allows',
+    host: 'bound',
+    path: ['restoring'],
+    success: ['active'],
+    unlikeNova: 'An instance whose spec.powerState is Shutdown is stopped afterwards.',
+  },
+  forceDelete: {
+    action: 'forceDelete',
+    askedBy: 'InstanceAction',
+    vmStates: 'any',
+    taskStates: 'any',
+    lock: 'refuses',
+    host: 'any',
+    path: [],
+    success: ['unchanged'],
+    unlikeNova: 'It deletes the Instance, which is an operation of its own: kubectl delete does the same.',
+  },
+  lock: {
+    action: 'lock',
+    askedBy: 'InstanceAction',
+    vmStates: 'any',
+    taskStates: 'any',
+    lock: 'allows',
+    host: 'any',
+    path: [],
+    success: ['unchanged'],
+    unlikeNova: 'See actions.md.',
+  },
+  unlock: {
+    action: 'unlock',
+    askedBy: 'InstanceAction',
+    vmStates: 'any',
+    taskStates: 'any',
+    lock: 'allows',
+    host: 'any',
+    path: [],
+    success: ['unchanged'],
+    unlikeNova: 'See actions.md.',
+  },
+  resetState: {
+    action: 'resetState',
+    askedBy: 'InstanceAction',
+    vmStates: 'any',
+    taskStates: 'any',
+    lock: 'allows',
+    host: 'any',
+    path: [],
+    success: ['active', 'error'],
+    unlikeNova:
+      'It also ends the record of what was in flight. An instance reset to active whose spec.powerState says otherwise is brought there, by an action of its own.',
+  },
+  getConsoleOutput: {
+    action: 'getConsoleOutput',
+    askedBy: 'InstanceAction',
+    vmStates: 'any',
+    taskStates: 'any',
+    lock: 'allows',
+    host: 'bound',
+    path: [],
+    success: ['unchanged'],
+    unlikeNova: 'It is recorded, because its answer is in the record.',
+  },
+}
+
+/** Every operation's name. */
+export const OPERATION_NAMES = Object.keys(OPERATIONS) as readonly OperationName[]
+
+/** Which operation an InstanceAction asks for. */
+export function operationOf(spec: {
+  readonly action: ActionName
+  readonly type?: 'Soft' | 'Hard'
+}): OperationName {
+  if (spec.action !== 'reboot') return spec.action
+  return spec.type === 'Hard' ? 'rebootHard' : 'rebootSoft'
+}
+
+/** Whether an operation is asked for by an InstanceAction of the user's. */
+export function isAsked(action: ActionName): boolean {
+  return OPERATIONS[operationOf({ action })].askedBy === 'InstanceAction'
+}
+
+/** Whether nova-api does it at once, by itself: there is no task. */
+export function isImmediate(action: ActionName): boolean {
+  return OPERATIONS[operationOf({ action })].path.length === 0
+}
+
+/** What tells which operation is in flight. */
+export interface InFlight {
+  readonly taskState?: TaskState | undefined
+  readonly action?: { readonly operation: string } | undefined
+  readonly migration?: Pick<Migration, 'type'> | undefined
+}
+
+/** The action that the task in flight belongs to. Some tasks are shared, so the task alone does not tell. */
+export function actionInFlight(status: InFlight & { readonly taskState: TaskState }): ActionName {
+  const { taskState, migration } = status
+  if (taskState === 'rebuilding') return migration ? 'evacuate' : 'rebuild'
+  if (OPERATIONS.resize.path.includes(taskState)) return migration?.type === 'migration' ? 'migrate' : 'resize'
+  return STEPS[taskState].action
+}
+
+/** The step a task is. */
+export function stepOf(taskState: TaskState): Step {
+  return STEPS[taskState]
+}
+
+/** What stands in the way of an operation: the attribute and its value, in the order Nova checks them. */
+export interface Refusal {
+  readonly attr: 'vm_state' | 'task_state'
+  readonly state: string
+}
+
+/** Why `operation` is not allowed now, or `undefined` when it is. */
+export function refusalOf(
+  operation: Operation,
+  vmState: VmState,
+  taskState: TaskState | undefined,
+): Refusal | undefined {
+  if (operation.vmStates !== 'any' && !operation.vmStates.includes(vmState)) {
+    return { attr: 'vm_state', state: vmState }
+  }
+  if (operation.taskStates !== 'any' && !operation.taskStates.includes(taskState ?? null)) {
+    return { attr: 'task_state', state: taskState ?? 'none' }
+  }
+  return undefined
+}

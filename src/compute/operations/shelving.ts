@@ -1,0 +1,58 @@
+import { toTimestamp } from '../../common/clock.ts'
+import type { RequestContext } from '../../common/context.ts'
+import type { InstanceView } from '../../conductor/rpcapi.ts'
+import type { InstanceUpdate } from '../../objects/instance-update.ts'
+import type { HostMethod } from '../../objects/next-message.ts'
+import { toGuestSpec } from '../guest-spec.ts'
+import { claimFor } from './moving.ts'
+import { type OperationDeps, type OperationMaker, type OperationOptions, shutdownTimeoutMs } from './operation.ts'
+import { OFF, running } from './power.ts'
+
+/** Shelve, offload and unshelve. The guest that is off keeps the disks; offloaded, it is no host's. */
+export function shelvingOperations(deps: OperationDeps, options: OperationOptions) {
+  const { driver, conductor, tracker, clock, log } = deps
+
+  async function offload(ctx: RequestContext, { ref }: InstanceView): Promise<InstanceUpdate> {
+    await conductor.guestAssign(ctx, { instance: ref, step: 'let_go' })
+    tracker.release(ref.uid)
+    log.with(ctx, ref.uid).info('Offloaded instance')
+    return { vmState: 'shelved_offloaded', ...OFF, host: null, availabilityZone: null }
+  }
+
+  return {
+    shelve_instance: ({ ctx, signal }) => ({
+      work: async (instance) => {
+        const { ref } = instance
+        await driver.powerOff(ctx, ref, { timeoutMs: shutdownTimeoutMs(instance, options), signal })
+        log.with(ctx, ref.uid).info('Shelved instance')
+        const shelvedAt = toTimestamp(clock.now())
+        if (options.shelvedOffloadTimeMs === 0) return { ...(await offload(ctx, instance)), shelvedAt }
+        return { vmState: 'shelved', ...OFF, shelvedAt }
+      },
+    }),
+
+    shelve_offload_instance: ({ ctx }) => ({
+      work: async (instance) => {
+        await driver.powerOff(ctx, instance.ref, { timeoutMs: 0 })
+        return offload(ctx, instance)
+      },
+    }),
+
+    unshelve_instance: ({ ctx, signal, limits }) => ({
+      work: async (instance) => {
+        const { ref } = instance
+        const request = await conductor.buildRequestGet(ctx, ref)
+        claimFor(tracker, instance, request.flavor, limits)
+        await conductor.guestAssign(ctx, { instance: ref, step: 'take' })
+        const guest = await driver.finishMigration(ctx, toGuestSpec(request), { powerOn: true, signal })
+        log.with(ctx, ref.uid).info('Unshelved instance')
+        return { vmState: 'active', ...running(guest), shelvedAt: null }
+      },
+      undo: async ({ ref, vmState }) => {
+        if (vmState !== 'shelved_offloaded') return
+        await driver.powerOff(ctx, ref, { timeoutMs: 0 })
+        tracker.release(ref.uid)
+      },
+    }),
+  } as const satisfies Partial<Record<HostMethod, OperationMaker>>
+}

@@ -1,0 +1,119 @@
+import { IMAGE } from '../apis/v1alpha1/image.ts'
+import type { Instance } from '../apis/v1alpha1/instance.ts'
+import type { InstanceActionSpec } from '../apis/v1alpha1/instance-action.ts'
+import type { OperationName } from '../apis/v1alpha1/operations.ts'
+import {
+  CannotMigrateToSameHost,
+  CannotResizeDisk,
+  ComputeHostNotFound,
+  ImageConflict,
+  InstanceNotReady,
+} from '../common/state-errors.ts'
+import { isNotFound } from '../kube/api-error.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { checkFlavorFitsImage } from '../objects/build-request.ts'
+import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
+import type { InstanceUpdate, MigrationState } from '../objects/instance-update.ts'
+import type { HostStates } from './host-states.ts'
+
+/** What an operation writes down of its request when it begins, after a look at whether it can be done at all. */
+export class Preparation {
+  readonly #client: KubeClient
+  readonly #requests: BuildRequestResolver
+  readonly #hosts: HostStates
+
+  constructor(deps: {
+    readonly client: KubeClient
+    readonly requests: BuildRequestResolver
+    readonly hosts: HostStates
+  }) {
+    this.#client = deps.client
+    this.#requests = deps.requests
+    this.#hosts = deps.hosts
+  }
+
+  /**
+   * @throws FlavorNotFound, ImageNotFound, FlavorMemoryTooSmall, FlavorDiskSmallerThanMinDisk, CannotResizeDisk,
+   *   CannotMigrateToSameHost, ComputeHostNotFound, ImageConflict
+   */
+  async of(
+    instance: Instance,
+    name: OperationName,
+    asked: InstanceActionSpec | undefined,
+  ): Promise<InstanceUpdate> {
+    switch (name) {
+      case 'resize':
+        return { migration: await this.#resize(instance) }
+      case 'migrate':
+        return { migration: this.#move(instance, 'migration', asked?.host) }
+      case 'live-migration':
+        return { migration: this.#move(instance, 'live-migration', asked?.host) }
+      case 'evacuate':
+        return { migration: this.#move(instance, 'evacuation', asked?.host) }
+      case 'confirmResize':
+        return { migration: { status: 'confirming' } }
+      case 'rebuild':
+        return { image: await this.#rebuild(instance, asked?.image ?? '') }
+      case 'rescue':
+        if (asked?.image !== undefined) await this.#requests.disk(asked.image)
+        return {}
+      case 'createImage':
+        await this.#checkIsFree(asked?.imageName ?? '')
+        return {}
+      default:
+        return {}
+    }
+  }
+
+  async #resize(instance: Instance): Promise<MigrationState> {
+    const { spec, status, metadata } = instance
+    const newFlavor = await this.#requests.flavor(spec.flavor)
+    checkFlavorFitsImage(newFlavor, await this.#requests.image(status.image ?? spec.image))
+    const move = this.#move(instance, 'resize', undefined)
+    const oldFlavor = status.flavor
+    const [fromGb, toGb] = [oldFlavor?.diskGb ?? 0, newFlavor.diskGb]
+    if (toGb < fromGb) throw new CannotResizeDisk({ instance: metadata.uid ?? metadata.name, fromGb, toGb })
+    return { ...move, oldFlavor, newFlavor }
+  }
+
+  // oxlint-disable-next-line class-methods-use-this -- asks the hosts
+  #move(
+    { status, metadata }: Instance,
+    type: MigrationState['type'],
+    requestedHost: string | undefined,
+  ): MigrationState {
+    const { host, vmState } = status
+    const { uid: instance = metadata.name } = metadata
+    if (requestedHost !== undefined) {
+      if (requestedHost === host) throw new CannotMigrateToSameHost({ instance, host })
+      if (!this.#hosts.isKnown(requestedHost)) throw new ComputeHostNotFound({ host: requestedHost })
+    }
+    if (vmState !== 'active' && vmState !== 'stopped' && vmState !== 'paused' && vmState !== 'error') {
+      throw new InstanceNotReady({ instance, reason: `it cannot move while it is ${vmState ?? 'building'}` })
+    }
+    return {
+      type,
+      status: 'accepted',
+      oldVmState: vmState,
+      ...(host !== undefined && { sourceHost: host }),
+      ...(requestedHost !== undefined && { requestedHost }),
+    }
+  }
+
+  async #rebuild({ status }: Instance, name: string): Promise<string> {
+    const image = await this.#requests.image(name)
+    if (status.flavor) checkFlavorFitsImage(status.flavor, image)
+    await this.#requests.disk(name)
+    return name
+  }
+
+  async #checkIsFree(image: string): Promise<void> {
+    try {
+      await this.#client.get(IMAGE, { name: image })
+    } catch (error) {
+      if (isNotFound(error)) return
+      throw error
+    }
+    throw new ImageConflict({ image })
+  }
+}

@@ -1,0 +1,112 @@
+import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
+import type { Instance } from '../apis/v1alpha1/instance.ts'
+import type { RequestContext } from '../common/context.ts'
+import { Forbidden } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import { ComputeServiceInUse } from '../common/state-errors.ts'
+import { isNotFound } from '../kube/api-error.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { InstanceStore } from '../objects/instance-store.ts'
+import type { GuestAssignment } from '../virt/guest-assignment.ts'
+import type { GuestAssignArgs } from './rpcapi.ts'
+
+/**
+ * Says which host's agent may touch a guest, for agents that may not say so themselves: a stolen one could take any guest, or
+ * give its own to others. What an agent asks for must follow from the instance.
+ */
+export class GuestAssigner {
+  readonly #client: KubeClient
+  readonly #instances: InstanceStore
+  readonly #guests: GuestAssignment
+  readonly #log: Logger
+
+  constructor(deps: {
+    readonly client: KubeClient
+    readonly instances: InstanceStore
+    readonly guests: GuestAssignment
+    readonly log: Logger
+  }) {
+    this.#client = deps.client
+    this.#instances = deps.instances
+    this.#guests = deps.guests
+    this.#log = deps.log.named('nova.conductor.manager')
+  }
+
+  /**
+   * @throws Forbidden when the instance does not say so
+   * @throws ComputeServiceInUse when a guest would be taken from a host that is up
+   */
+  async assign(ctx: RequestContext, agent: string, { instance: ref, step }: GuestAssignArgs): Promise<void> {
+    const instance = await this.#instances.get(ref)
+    const decision = decideAssignment(instance, agent, step)
+    switch (decision.act) {
+      case 'take-away':
+        await this.#checkIsDown(decision.from)
+        await this.#guests.takeAway(ctx, ref, decision.to)
+        break
+      case 'allow-move':
+        await this.#guests.allowMove(ctx, ref, decision.to)
+        break
+      case 'assign':
+        await this.#guests.assign(ctx, ref, decision.to)
+        break
+    }
+    this.#log
+      .with(ctx, ref.uid)
+      .info('Assigned the guest', { act: decision.act, to: decision.to ?? null, by: agent })
+  }
+
+  /** Two copies of a guest on one disk destroy it: the last look before that. */
+  async #checkIsDown(host: string): Promise<void> {
+    try {
+      const { spec, status } = await this.#client.get(COMPUTE_NODE, { name: host })
+      if (!spec.forcedDown && status?.state !== 'down') throw new ComputeServiceInUse({ host })
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+}
+
+/** What is to be done with a guest so that an agent can go on. */
+export type AssignmentDecision =
+  | { readonly act: 'assign'; readonly to: string | undefined }
+  | { readonly act: 'allow-move'; readonly to: string }
+  | { readonly act: 'take-away'; readonly to: string; readonly from: string }
+
+/**
+ * What an agent may have done with a guest, by the state of its instance.
+ * @throws Forbidden
+ */
+export function decideAssignment(
+  { status, metadata }: Pick<Instance, 'status' | 'metadata'>,
+  agent: string,
+  step: GuestAssignArgs['step'],
+): AssignmentDecision {
+  const { host, taskState, migration } = status
+  const isDestination = migration?.destHost === agent
+  switch (step) {
+    case 'take':
+      if (migration?.type === 'evacuation' && taskState === 'rebuilding' && isDestination && migration.sourceHost) {
+        return { act: 'take-away', to: agent, from: migration.sourceHost }
+      }
+      if (host === agent && taskState !== 'migrating') return { act: 'assign', to: agent }
+      break
+    case 'allow':
+    case 'hand_over':
+      if (migration?.destHost && host === agent && taskState === 'migrating') {
+        return { act: step === 'allow' ? 'allow-move' : 'assign', to: migration.destHost }
+      }
+      break
+    case 'keep':
+      if (host === agent) return { act: 'assign', to: agent }
+      break
+    case 'let_go':
+      if (host === agent && (taskState === 'shelving' || taskState === 'shelving_offloading')) {
+        return { act: 'assign', to: undefined }
+      }
+      break
+  }
+  throw new Forbidden({
+    reason: `the agent of ${agent} may not '${step}' the guest of instance ${metadata.uid}, which is on ${host ?? 'no host'} in task_state ${taskState ?? 'none'}`,
+  })
+}

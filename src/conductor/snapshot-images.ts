@@ -1,0 +1,70 @@
+import { IMAGE, type Image } from '../apis/v1alpha1/image.ts'
+import type { RequestContext } from '../common/context.ts'
+import { Forbidden } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import { ImageConflict } from '../common/state-errors.ts'
+import { isAlreadyExists } from '../kube/api-error.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { apiVersionOf } from '../kube/resource.ts'
+import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
+import type { InstanceStore } from '../objects/instance-store.ts'
+import type { ImageCreateArgs } from './rpcapi.ts'
+
+/** Which request an image was made by: the same one may ask again. */
+const REQUEST_ANNOTATION = 'compute.kilonova.dev/request-id'
+const INSTANCE_LABEL = 'compute.kilonova.dev/instance'
+
+/** Makes the Images that snapshots are taken for. Nova has the image service do it. */
+export class SnapshotImages {
+  readonly #client: KubeClient
+  readonly #instances: InstanceStore
+  readonly #requests: BuildRequestResolver
+  readonly #log: Logger
+
+  constructor(deps: {
+    readonly client: KubeClient
+    readonly instances: InstanceStore
+    readonly requests: BuildRequestResolver
+    readonly log: Logger
+  }) {
+    this.#client = deps.client
+    this.#instances = deps.instances
+    this.#requests = deps.requests
+    this.#log = deps.log.named('nova.conductor.manager')
+  }
+
+  /**
+   * Makes the image that the operation in flight asked for, with the properties of the one the instance was made from.
+   * @throws Forbidden when no snapshot of the instance is being taken on that host
+   * @throws ImageConflict when another image has that name
+   */
+  async create(ctx: RequestContext, host: string, { instance: ref, source }: ImageCreateArgs): Promise<void> {
+    const instance = await this.#instances.get(ref)
+    const { taskState, action, host: on } = instance.status
+    if (taskState !== 'image_snapshot' || on !== host || action?.imageName === undefined) {
+      throw new Forbidden({ reason: `no snapshot of instance ${ref.uid} is being taken on ${host}` })
+    }
+    const { spec: from } = await this.#requests.image(instance.status.image ?? instance.spec.image)
+    const { minRamMb, minDiskGb, properties } = from
+    const image: Image = {
+      apiVersion: apiVersionOf(IMAGE),
+      kind: IMAGE.kind,
+      metadata: {
+        name: action.imageName,
+        labels: { [INSTANCE_LABEL]: ref.name },
+        annotations: { [REQUEST_ANNOTATION]: ctx.requestId },
+      },
+      spec: { minRamMb, minDiskGb, properties, dataVolume: source },
+    }
+    try {
+      await this.#client.create(IMAGE, image)
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error
+      const { metadata } = await this.#client.get(IMAGE, { name: action.imageName })
+      if (metadata.annotations?.[REQUEST_ANNOTATION] !== ctx.requestId) {
+        throw new ImageConflict({ image: action.imageName })
+      }
+    }
+    this.#log.with(ctx, ref.uid).info('Created image', { image: action.imageName })
+  }
+}

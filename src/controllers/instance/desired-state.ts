@@ -1,0 +1,91 @@
+import type { Instance } from '../../apis/v1alpha1/instance.ts'
+import { OPERATIONS, type OperationName } from '../../apis/v1alpha1/operations.ts'
+import {
+  InstanceInvalidState,
+  InstanceNotFound,
+  NovaError,
+  UnexpectedDeletingTaskStateError,
+  UnexpectedTaskStateError,
+} from '../../common/errors.ts'
+import type { ComputeApi } from '../../compute/api.ts'
+import { DONE, type Result } from '../../kube/controller.ts'
+import type { Duty } from './duty.ts'
+import { type RequestContexts, specRequestId } from './request.ts'
+import type { TaskWatch } from './task-watch.ts'
+
+/** Brings instances into the state that their spec asks for. */
+export class DesiredState implements Duty {
+  readonly #api: ComputeApi
+  readonly #tasks: TaskWatch
+  readonly #contexts: RequestContexts
+
+  constructor(deps: {
+    readonly api: ComputeApi
+    readonly tasks: TaskWatch
+    readonly contexts: RequestContexts
+  }) {
+    this.#api = deps.api
+    this.#tasks = deps.tasks
+    this.#contexts = deps.contexts
+  }
+
+  async reconcile(instance: Instance): Promise<Result | undefined> {
+    const operation = wantedOperation(instance)
+    if (!operation) return undefined
+    const ctx = this.#contexts.of(instance)
+    try {
+      return this.#tasks.sent(await this.#api.begin(ctx, instance, operation))
+    } catch (error) {
+      if (!isRefused(error)) throw error
+      const { action } = OPERATIONS[operation]
+      await this.#api.record(ctx, instance, action)
+      await this.#api.fail(ctx, instance, action, { error, update: {} })
+      return DONE
+    }
+  }
+}
+
+/**
+ * What the spec asks for that the state is not yet. An operation that failed is not begun again by itself: its
+ * fault bears the request's id, and a new change of the spec makes a new request.
+ */
+export function wantedOperation(instance: Instance): OperationName | undefined {
+  const { spec, status } = instance
+  if (status.taskState || status.fault?.requestId === specRequestId(instance)) return undefined
+  return wantedPower(instance) ?? (wantsResize(spec.flavor, status) ? 'resize' : undefined)
+}
+
+function wantedPower(instance: Instance): OperationName | undefined {
+  const { vmState, powerState, host } = instance.status
+  switch (instance.spec.powerState) {
+    case 'Running':
+      if (vmState === 'stopped') return 'start'
+      if (vmState === 'paused') return 'unpause'
+      return vmState === 'suspended' ? 'resume' : undefined
+    case 'Shutdown': {
+      const isNews = (instance.status.observedGeneration ?? 0) < (instance.metadata.generation ?? 1)
+      if (vmState === 'active' || (vmState === 'error' && host !== undefined && isNews)) return 'stop'
+      return vmState === 'paused' && (powerState === 'SHUTDOWN' || powerState === 'CRASHED') ? 'stop' : undefined
+    }
+    case 'Paused':
+      return vmState === 'active' ? 'pause' : undefined
+    case 'Suspended':
+      return vmState === 'active' ? 'suspend' : undefined
+  }
+}
+
+function wantsResize(wanted: string, { vmState, flavor }: Instance['status']): boolean {
+  return flavor !== undefined && flavor.name !== wanted && (vmState === 'active' || vmState === 'stopped')
+}
+
+/** Whether it cannot be done as it was asked for; what changed meanwhile is looked at anew. */
+function isRefused(error: unknown): error is NovaError {
+  return error instanceof NovaError && error.outcome === 'terminal' && !CHANGED.some((one) => error instanceof one)
+}
+
+const CHANGED = [
+  InstanceInvalidState,
+  InstanceNotFound,
+  UnexpectedTaskStateError,
+  UnexpectedDeletingTaskStateError,
+]
