@@ -1,21 +1,14 @@
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import {
-  InstanceNotFound,
-  MaxRetriesExceeded,
-  NoValidHost,
-  type NovaError,
-  UnexpectedDeletingTaskStateError,
-  UnexpectedTaskStateError,
-} from '../common/errors.ts'
+import { MaxRetriesExceeded, NoValidHost, type NovaError } from '../common/errors.ts'
 import { InstanceLocks } from '../common/instance-locks.ts'
 import type { Logger } from '../common/log.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'
 import { type ActionProgress, type Placement, StepRecorder } from '../objects/action-progress.ts'
-import type { ActionStore } from '../objects/action-store.ts'
+import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { toFault } from '../objects/instance-update.ts'
@@ -23,6 +16,7 @@ import type { FilterScheduler } from './filter-scheduler.ts'
 import type { HostManager } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { explainNoValidHost, passedOf, type Selection } from './placement.ts'
+import { isPreempted } from './preempted.ts'
 import type { BuildInstancesArgs } from './rpcapi.ts'
 
 export interface SchedulerOptions {
@@ -207,7 +201,7 @@ export class SchedulerManager {
     error: NovaError,
     progress: ActionProgress,
   ): Promise<void> {
-    const { uid = '', namespace = '', name } = instance.metadata
+    const { uid = '' } = instance.metadata
     this.#log.with(ctx, uid).warn('Could not schedule the instance', { reason: error.message })
     const now = toTimestamp(this.#deps.clock.now())
     await this.#deps.instances.save(
@@ -223,7 +217,7 @@ export class SchedulerManager {
       { vmState: ['building'], taskState: ['scheduling'], host: null },
     )
     const end = { result: 'Error', message: error.message, progress } as const
-    await this.#deps.actions.end(ctx, { uid, namespace, name }, 'create', end)
+    await this.#deps.actions.end(recordOf(instance, ctx.requestId, 'create'), end)
     this.#deps.events.record({
       object: instance,
       type: 'Warning',
@@ -252,13 +246,4 @@ function exhausted(triedHosts: readonly string[], progress: ActionProgress, why?
   const last = progress.events.findLast((event) => event.result === 'Error')?.details ?? 'unknown'
   const reason = why ? `${last}; no other host is valid: ${why}` : last
   return new MaxRetriesExceeded({ attempts: triedHosts.length, hosts: [...triedHosts], reason })
-}
-
-/** Somebody changed or deleted the instance first: the operation ends quietly, theirs goes on. */
-function isPreempted(error: unknown): error is Error {
-  return (
-    error instanceof UnexpectedTaskStateError ||
-    error instanceof UnexpectedDeletingTaskStateError ||
-    error instanceof InstanceNotFound
-  )
 }

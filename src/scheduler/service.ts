@@ -1,17 +1,28 @@
 import type { Logger } from '../common/log.ts'
 import { whileAvailable } from '../objects/unavailable.ts'
-import { describeSender } from '../rpc/sender.ts'
+import { describeSender, type Sender } from '../rpc/sender.ts'
 import type { RpcServer } from '../rpc/server.ts'
 import type { ServiceMonitor } from '../servicegroup/monitor.ts'
 import type { SchedulerManager } from './manager.ts'
-import { buildInstances, reportState } from './rpcapi.ts'
+import type { MoveManager } from './move-manager.ts'
+import { buildInstances, moveInstance, reportState } from './rpcapi.ts'
 
 /** Names the handlers of the scheduler's casts; only the leader takes them. */
-export function serveScheduler(server: RpcServer, manager: SchedulerManager): void {
-  server.handle(buildInstances, (ctx, args, { sender }) => {
-    const agent = sender.service === 'compute' ? sender.host : undefined
-    return whileAvailable(() => manager.buildInstances(ctx, args, agent))
-  })
+export function serveScheduler(
+  server: RpcServer,
+  { manager, moves }: { readonly manager: SchedulerManager; readonly moves: MoveManager },
+): void {
+  server
+    .handle(buildInstances, (ctx, args, { sender }) =>
+      whileAvailable(() => manager.buildInstances(ctx, args, agentOf(sender))),
+    )
+    .handle(moveInstance, (ctx, args, { sender }) =>
+      whileAvailable(() => moves.moveInstance(ctx, args, agentOf(sender))),
+    )
+}
+
+function agentOf(sender: Sender): string | undefined {
+  return sender.service === 'compute' ? sender.host : undefined
 }
 
 /**

@@ -100,7 +100,7 @@ export class ActionClosing {
     const { namespace = '' } = metadata
     const ctx: RequestContext = { requestId: spec.requestId, user: spec.user, project: namespace }
     const end = endOf(action, instance)
-    await this.#deps.store.end(refOf(action), { ...end, progress: NO_PROGRESS })
+    await this.#deps.store.end({ namespace, name: metadata.name }, { ...end, progress: NO_PROGRESS })
     this.#log.with(ctx, spec.instanceUid).info('Ended a record that was left open', {
       action: operation,
       result: end.result,
