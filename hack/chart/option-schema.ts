@@ -1,3 +1,4 @@
+import { TASK_STATES } from '../../src/apis/v1alpha1/states.ts'
 import { LEVELS } from '../../src/conf/common.ts'
 import type { Option, Options } from '../../src/conf/options.ts'
 import { FILTERS } from '../../src/scheduler/filters/registry.ts'
@@ -41,6 +42,10 @@ const CHOICES: Readonly<Record<string, (help: string) => Schema>> = {
   weightMultipliers: (help) => {
     return object(help, Object.fromEntries(Object.keys(WEIGHERS).map((name) => [name, { type: 'number' }])))
   },
+  taskTimeouts: (help) => {
+    return object(help, Object.fromEntries(TASK_STATES.map((task) => [task, { type: 'number', minimum: 0 }])))
+  },
+  shelvedOffloadTime: (help) => ({ type: 'number', description: help, minimum: -1 }),
   logLevels: (help) => mapOf({ type: 'string', enum: LEVELS }, help),
 }
 

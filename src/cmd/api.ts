@@ -1,3 +1,8 @@
+import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
+import { stepOf } from '../apis/v1alpha1/operations.ts'
+import { HostStates } from '../compute/host-states.ts'
+import { ImmediateOperations } from '../compute/immediate-operations.ts'
+import { Preparation } from '../compute/preparation.ts'
 import { FLAVOR } from '../apis/v1alpha1/flavor.ts'
 import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { INSTANCE } from '../apis/v1alpha1/instance.ts'
@@ -9,10 +14,10 @@ import type { ApiSettings } from '../conf/api.ts'
 import { InstanceController } from '../controllers/instance/controller.ts'
 import { Create } from '../controllers/instance/create.ts'
 import { Delete } from '../controllers/instance/delete.ts'
-import { Power } from '../controllers/instance/power.ts'
+import { DesiredState } from '../controllers/instance/desired-state.ts'
 import { RequestContexts } from '../controllers/instance/request.ts'
 import { TaskWatch } from '../controllers/instance/task-watch.ts'
-import { askedOperations } from '../controllers/instance-action/asked.ts'
+import { immediateOperations } from '../controllers/instance-action/asked.ts'
 import { ActionClosing } from '../controllers/instance-action/closing.ts'
 import { ActionExpiry } from '../controllers/instance-action/expiry.ts'
 import { ActionRequests, OPEN_REQUESTS, openRequests } from '../controllers/instance-action/requests.ts'
@@ -38,19 +43,19 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
   )
   const flavors = new Informer({ client, clock, log }, { type: FLAVOR })
   const images = new Informer({ client, clock, log }, { type: IMAGE })
-  const informers = [instances, actions, flavors, images]
+  const nodes = new Informer({ client, clock, log }, { type: COMPUTE_NODE })
+  const informers = [instances, actions, flavors, images, nodes]
   const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
   const events = new EventRecorder(deps, { component: 'nova-api', instance: settings.identity })
   const instanceStore = new InstanceStore({ client, clock, observe: (one) => instances.observe(one) })
   const actionStore = new ActionStore(deps)
-  const sender = new TaskSender({
-    requests: new BuildRequestResolver({
-      client,
-      known: { flavor: (name) => flavors.store.get(name), image: (name) => images.store.get(name) },
-    }),
-    scheduler: new SchedulerRpcApi({ rpc }),
-    compute: new ComputeRpcApi({ rpc }),
+  const requests = new BuildRequestResolver({
+    client,
+    known: { flavor: (name) => flavors.store.get(name), image: (name) => images.store.get(name) },
   })
+  const computeRpc = new ComputeRpcApi({ rpc })
+  const sender = new TaskSender({ requests, scheduler: new SchedulerRpcApi({ rpc }), compute: computeRpc })
+  const hosts = new HostStates({ nodes })
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     const api = new ComputeApi({
@@ -58,6 +63,8 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       cache: instances,
       instances: instanceStore,
       actions: actionStore,
+      preparation: new Preparation({ client, requests, hosts }),
+      hosts,
       events,
       sender,
       clock,
@@ -67,9 +74,9 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
     const tasks = new TaskWatch({ api, sender, contexts, clock, log }, taskWatchOptions(settings))
     const duties = [
       new Create({ api, tasks, contexts }),
-      new Delete({ api, actions: actionStore, tasks, contexts }),
+      new Delete({ api, actions: actionStore, hosts, clock, tasks, contexts }),
       tasks,
-      new Power({ api, tasks, contexts }),
+      new DesiredState({ api, tasks, contexts }),
     ]
     const controller = new InstanceController(
       { instances, api, tasks, duties, contexts, clock, log },
@@ -83,18 +90,28 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       { actions, instances, store: actionStore, clock, log },
       { graceMs: settings.redriveAfter },
     )
-    const requests = new ActionRequests(
+    const asked = new ActionRequests(
       {
         ...deps,
         actions,
         instances: instanceStore,
         store: actionStore,
-        operations: askedOperations(api),
+        api,
+        operations: immediateOperations(
+          new ImmediateOperations({
+            client,
+            api,
+            instances: instanceStore,
+            actions: actionStore,
+            computeRpc,
+            log,
+          }),
+        ),
         events,
       },
       { trustsRequester: settings.trustRequester, concurrency: settings.apiConcurrency },
     )
-    const all = [controller, requests, expiry, closing]
+    const all = [controller, asked, expiry, closing]
     for (const one of all) one.start()
     await untilAborted(signal)
     await Promise.all(all.map((one) => one.stop()))
@@ -115,7 +132,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       { name: 'messaging', isReady: () => transport.status === 'connected' },
     ],
     start: async () => {
-      const kinds = [INSTANCE, INSTANCE_ACTION, FLAVOR, IMAGE]
+      const kinds = [INSTANCE, INSTANCE_ACTION, FLAVOR, IMAGE, COMPUTE_NODE]
       await Promise.all([transport.connect(stopping.signal), awaitDefinitions(deps, kinds, stopping.signal)])
       for (const informer of informers) informer.start()
       await Promise.all(informers.map((one) => one.synced(stopping.signal)))
@@ -134,12 +151,6 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
 function taskWatchOptions(settings: ApiSettings): ConstructorParameters<typeof TaskWatch>[1] {
   return {
     redriveAfterMs: settings.redriveAfter,
-    taskTimeoutMs: {
-      scheduling: settings.schedulingTimeout,
-      spawning: settings.spawningTimeout,
-      'powering-off': settings.powerOffTimeout,
-      'powering-on': settings.powerOnTimeout,
-      deleting: settings.deleteTimeout,
-    },
+    taskTimeoutMs: (task) => settings.taskTimeouts[task] ?? stepOf(task).timeoutSeconds * 1000,
   }
 }

@@ -45,6 +45,7 @@ export function buildCompute(
       host,
       shutdownTimeoutMs: settings.shutdownTimeout,
       maxConcurrentBuilds: settings.maxConcurrentBuilds,
+      shelvedOffloadTimeMs: settings.shelvedOffloadTime,
     },
   )
   const reporter = new ResourceReporter(
@@ -59,7 +60,6 @@ export function buildCompute(
   const server = new RpcServer(deps, {
     target: { topic: COMPUTE_TOPIC, host },
     version: COMPUTE_RPC_VERSION,
-    calls: false,
     fanouts: false,
     maxConcurrent: settings.computeConcurrency,
     maxDeliveries: MAX_DELIVERIES,

@@ -2,6 +2,14 @@ import { FLAVOR } from '../apis/v1alpha1/flavor.ts'
 import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC } from '../conductor/rpcapi.ts'
 import { DeadLetterOffice } from '../conductor/dead-letters.ts'
+import { ComputeRpcApi } from '../compute/rpcapi.ts'
+import { TaskSender } from '../compute/task-sender.ts'
+import { GuestAssigner } from '../conductor/guest-assigner.ts'
+import { SnapshotImages } from '../conductor/snapshot-images.ts'
+import type { ConductorSettings } from '../conf/conductor.ts'
+import { RpcClient } from '../rpc/client.ts'
+import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import { openGuestAssignment } from './driver.ts'
 import { ConductorManager } from '../conductor/manager.ts'
 import { serveConductor } from '../conductor/service.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
@@ -15,7 +23,10 @@ import { awaitDefinitions } from './await-definitions.ts'
 import { DRAIN_TIMEOUT_MS, type Service, type ServiceDeps } from './service.ts'
 
 /** nova-conductor: reads and writes for the compute agents. Any number of them share the work. */
-export function buildConductor(deps: ServiceDeps, settings: { readonly identity: string }): Service {
+export function buildConductor(
+  deps: ServiceDeps,
+  settings: ConductorSettings & { readonly identity: string },
+): Service {
   const { client, clock, log, transport } = deps
   const events = new EventRecorder(deps, { component: 'nova-conductor', instance: settings.identity })
   const instances = new InstanceStore(deps)
@@ -26,7 +37,15 @@ export function buildConductor(deps: ServiceDeps, settings: { readonly identity:
     client,
     known: { flavor: (name) => flavors.store.get(name), image: (name) => images.store.get(name) },
   })
-  const manager = new ConductorManager({ ...deps, instances, actions, requests, events })
+  const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
+  const sender = new TaskSender({
+    requests,
+    scheduler: new SchedulerRpcApi({ rpc }),
+    compute: new ComputeRpcApi({ rpc }),
+  })
+  const manager = new ConductorManager({ ...deps, instances, actions, requests, sender, events })
+  const guests = new GuestAssigner({ ...deps, instances, guests: openGuestAssignment(deps, settings) })
+  const snapshots = new SnapshotImages({ ...deps, instances, requests })
   const server = new RpcServer(deps, {
     target: { topic: CONDUCTOR_TOPIC },
     version: CONDUCTOR_RPC_VERSION,
@@ -34,7 +53,7 @@ export function buildConductor(deps: ServiceDeps, settings: { readonly identity:
     fanouts: false,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
-  serveConductor(server, manager)
+  serveConductor(server, { manager, guests, images: snapshots })
   const office = new DeadLetterOffice({ ...deps, instances, actions, events })
   const deadLetters = new DeadLetterConsumer(deps)
   const stopping = new AbortController()

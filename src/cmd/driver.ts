@@ -1,4 +1,8 @@
 import type { ComputeSettings } from '../conf/compute.ts'
+import type { DriverSettings } from '../conf/driver.ts'
+import type { GuestAssignment } from '../virt/guest-assignment.ts'
+import { FakeGuestAssignment } from '../virt/fake/assignment.ts'
+import { KubeVirtGuestAssignment } from '../virt/kubevirt/assignment.ts'
 import type { ComputeDriver } from '../virt/driver.ts'
 import { FakeDriver } from '../virt/fake/driver.ts'
 import { FakeHypervisor } from '../virt/fake/hypervisor.ts'
@@ -26,5 +30,18 @@ export function openDriver(
       const hypervisor = new FakeHypervisor()
       return new FakeDriver({ ...deps, hypervisor }, { host: settings.host, resources: FAKE_RESOURCES })
     }
+  }
+}
+
+/** Says whose a guest is, for the conductor. */
+export function openGuestAssignment(
+  deps: Pick<ServiceDeps, 'client' | 'clock' | 'log'>,
+  { computeDriver }: DriverSettings,
+): GuestAssignment {
+  switch (computeDriver) {
+    case 'kubevirt':
+      return new KubeVirtGuestAssignment(deps)
+    case 'fake':
+      return new FakeGuestAssignment()
   }
 }

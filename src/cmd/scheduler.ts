@@ -11,6 +11,7 @@ import { RpcServer } from '../rpc/server.ts'
 import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { makeFilters } from '../scheduler/filters/registry.ts'
 import { HostManager } from '../scheduler/host-manager.ts'
+import { MoveManager } from '../scheduler/move-manager.ts'
 import { SchedulerManager } from '../scheduler/manager.ts'
 import { SCHEDULER_RPC_VERSION, SCHEDULER_TOPIC } from '../scheduler/rpcapi.ts'
 import type { Policy } from '../scheduler/select-destination.ts'
@@ -50,20 +51,18 @@ export function buildScheduler(
   )
   const hosts = new HostManager({ nodes, instances, liveness: monitor }, hostDefaults(settings))
   const scheduler = new FilterScheduler({ hosts }, policyOf(settings))
-  const manager = new SchedulerManager(
-    {
-      hosts,
-      scheduler,
-      instances: new InstanceStore({ client, clock, observe: (one) => instances.observe(one) }),
-      cache: instances,
-      actions: new ActionStore(deps),
-      events,
-      computeRpc,
-      clock,
-      log,
-    },
-    { maxAttempts: settings.maxAttempts },
-  )
+  const parts = {
+    hosts,
+    scheduler,
+    instances: new InstanceStore({ client, clock, observe: (one) => instances.observe(one) }),
+    actions: new ActionStore(deps),
+    events,
+    computeRpc,
+    clock,
+    log,
+  }
+  const manager = new SchedulerManager({ ...parts, cache: instances }, { maxAttempts: settings.maxAttempts })
+  const moves = new MoveManager(parts)
   const target = { topic: SCHEDULER_TOPIC }
   const heartbeats = new RpcServer(deps, {
     target,
@@ -83,7 +82,7 @@ export function buildScheduler(
       maxDeliveries: MAX_DELIVERIES,
       drainTimeoutMs: DRAIN_TIMEOUT_MS,
     })
-    serveScheduler(server, manager)
+    serveScheduler(server, { manager, moves })
     monitor.start()
     const starting = server.start().catch((error: unknown) => {
       if (!signal.aborted) throw error

@@ -160,7 +160,10 @@ export class ComputeApi {
     const { host, migration } = status
     const method = operation.action
     if (host === undefined) {
-      throw new InstanceNotReady({ instance: uid, reason: `it has no host, so there is nothing to ${method}` })
+      throw new InstanceNotReady({
+        instance: uid,
+        reason: `it has no host, so there is nothing to ${method}`,
+      })
     }
     const isDown = (one: string): boolean => !this.#deps.hosts.isUp(one)
     if (operation.host === 'down' && !isDown(host)) throw new ComputeServiceInUse({ host })
@@ -274,7 +277,12 @@ function isAskedByAction(ctx: RequestContext, { status }: Instance): boolean {
 
 function askedByOf({ name, spec }: AskedBy): NonNullable<InstanceUpdate['action']> {
   const { action: operation, image, imageName } = spec
-  return { name, operation, ...(image !== undefined && { image }), ...(imageName !== undefined && { imageName }) }
+  return {
+    name,
+    operation,
+    ...(image !== undefined && { image }),
+    ...(imageName !== undefined && { imageName }),
+  }
 }
 
 function toldBySpec({ metadata, status }: Instance): InstanceUpdate {

@@ -103,7 +103,9 @@ export class ImmediateOperations {
       const end = { result: 'Error', message: 'Overtaken by resetState', progress: NO_PROGRESS } as const
       await this.#deps.actions.end(recordOf(instance, requestId, action), end)
     }
-    this.#log.with(ctx, uid).info('Reset state of instance', { from: vmState, to: state, task_state: taskState })
+    this.#log
+      .with(ctx, uid)
+      .info('Reset state of instance', { from: vmState, to: state, task_state: taskState })
     return reset
   }
 
@@ -112,7 +114,7 @@ export class ImmediateOperations {
     const { namespace = '', name, uid = '' } = instance.metadata
     this.#deps.api.check(instance, 'forceDelete')
     try {
-      await this.#deps.client.delete(INSTANCE, { namespace, name }, { preconditions: { uid } })
+      await this.#deps.client.delete(INSTANCE, { namespace, name }, { uid })
     } catch (error) {
       if (!isNotFound(error)) throw error
     }

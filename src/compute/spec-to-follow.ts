@@ -8,7 +8,8 @@ export function specToFollow({ spec, status }: Instance): Partial<InstanceSpec> 
   const { taskState, migration, image } = status
   const { oldFlavor } = migration ?? {}
   const change: Partial<InstanceSpec> = {
-    ...(taskState === 'rebooting_hard' && spec.powerState !== 'Running' && { powerState: 'Running' as const }),
+    ...(taskState === 'rebooting_hard' &&
+      spec.powerState !== 'Running' && { powerState: 'Running' as const }),
     ...(taskState === 'resize_reverting' &&
       oldFlavor !== undefined &&
       spec.flavor !== oldFlavor.name && { flavor: oldFlavor.name }),

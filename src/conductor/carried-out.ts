@@ -12,12 +12,12 @@ export function isCarriedOut(
   // The moment of a launch is that of one try alone, whatever was done to the instance since.
   if (update.launchedAt !== undefined) return status.launchedAt === update.launchedAt
   const isThere =
-    update.host === undefined ? hostsOf(status).includes(by.host) : update.host !== null && status.host === update.host
+    update.host === undefined
+      ? hostsOf(status).includes(by.host)
+      : update.host !== null && status.host === update.host
   const isScheduledAgain = update.taskState === 'scheduling'
   const isGivenBack =
-    update.host === null &&
-    !status.host &&
-    (!isScheduledAgain || (status.triedHosts ?? []).includes(by.host))
+    update.host === null && !status.host && (!isScheduledAgain || (status.triedHosts ?? []).includes(by.host))
   return (
     (isThere || isGivenBack) &&
     status.requestId === by.requestId &&

@@ -86,7 +86,12 @@ export function decideAssignment(
   const isDestination = migration?.destHost === agent
   switch (step) {
     case 'take':
-      if (migration?.type === 'evacuation' && taskState === 'rebuilding' && isDestination && migration.sourceHost) {
+      if (
+        migration?.type === 'evacuation' &&
+        taskState === 'rebuilding' &&
+        isDestination &&
+        migration.sourceHost
+      ) {
         return { act: 'take-away', to: agent, from: migration.sourceHost }
       }
       if (host === agent && taskState !== 'migrating') return { act: 'assign', to: agent }

@@ -189,9 +189,7 @@ export class ConductorManager {
   async #note(ctx: RequestContext, instance: Instance, host: string, note: ActionNote): Promise<void> {
     const { actions, events } = this.#deps
     const record = recordOf(instance, ctx.requestId, note.action)
-    const progress = isShared(note.action)
-      ? await actions.withEarlier(record, note.progress)
-      : note.progress
+    const progress = isShared(note.action) ? await actions.withEarlier(record, note.progress) : note.progress
     if (!note.end) return actions.note(record, progress)
     await actions.end(record, { ...note.end, progress })
     const done = DONE[note.action]

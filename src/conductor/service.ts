@@ -25,10 +25,7 @@ interface ConductorParts {
 }
 
 /** Names the conductor's handlers to its server; an agent speaks only for its own host. */
-export function serveConductor(
-  server: RpcServer,
-  { manager, guests, images }: ConductorParts,
-): void {
+export function serveConductor(server: RpcServer, { manager, guests, images }: ConductorParts): void {
   server
     .handle(diskGet, async (_ctx, { instance }, { sender }) =>
       whileAvailable(() => manager.diskGet(hostOfSender(sender), instance)),

@@ -10,6 +10,7 @@ import { type LogOptions, type LogSink, openLog } from '../common/log.ts'
 import { API_SETTINGS } from '../conf/api.ts'
 import { COMPUTE_SETTINGS, type ComputeSettings } from '../conf/compute.ts'
 import { readOptions } from '../conf/options.ts'
+import { CONDUCTOR_SETTINGS } from '../conf/conductor.ts'
 import { SCHEDULER_SETTINGS } from '../conf/scheduler.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { Sender } from '../rpc/sender.ts'
@@ -128,7 +129,7 @@ export class ServiceSet {
       case 'scheduler':
         return buildScheduler(deps, { ...readOptions(SCHEDULER_SETTINGS, [], env), identity })
       case 'conductor':
-        return buildConductor(deps, { identity })
+        return buildConductor(deps, { ...readOptions(CONDUCTOR_SETTINGS, [], env), identity })
       case 'compute': {
         const settings = { ...readOptions(COMPUTE_SETTINGS, [], env), host: sender.host }
         return buildCompute({ ...deps, driver: this.#deps.openDriver(deps, settings) }, settings)

@@ -19,7 +19,8 @@ export function afterFailure(
     taskState: null,
     migration: null,
     // It had no host before, and does not keep the one that was to be its next.
-    ...(taskState === 'unshelving' && vmState === 'shelved_offloaded' && { host: null, availabilityZone: null }),
+    ...(taskState === 'unshelving' &&
+      vmState === 'shelved_offloaded' && { host: null, availabilityZone: null }),
     ...(!keeps && { vmState: failure }),
   }
 }

@@ -94,5 +94,9 @@ export class BuildRequestResolver {
 /** The size that an instance has or is getting; none before it is bound. */
 function sizeOf({ flavor, host, migration }: Instance['status']): FlavorSize | undefined {
   if (!migration) return flavor
-  return (host === migration.sourceHost && migration.status === 'reverting' ? migration.oldFlavor : migration.newFlavor) ?? flavor
+  return (
+    (host === migration.sourceHost && migration.status === 'reverting'
+      ? migration.oldFlavor
+      : migration.newFlavor) ?? flavor
+  )
 }

@@ -23,6 +23,7 @@ export const dataVolumeSource = z.union([
   z.object({ http: z.object({ url: z.string() }) }),
   z.object({ registry: z.object({ url: z.string() }) }),
   z.object({ pvc: z.object({ namespace: z.string(), name: z.string() }) }),
+  z.object({ snapshot: z.object({ namespace: z.string(), name: z.string() }) }),
 ])
 
 export const diskSource = z.discriminatedUnion('kind', [
@@ -99,7 +100,11 @@ export function toBuildRequest(instance: Instance, flavor: FlavorSize, image: Im
   return {
     instance: refOfInstance(instance),
     flavor,
-    image: { name: image.metadata.name, disk: toDisk(image), properties: imageProperties.parse(image.spec.properties) },
+    image: {
+      name: image.metadata.name,
+      disk: toDisk(image),
+      properties: imageProperties.parse(image.spec.properties),
+    },
     hostname: spec.hostname ?? instance.metadata.name,
     availabilityZone: spec.availabilityZone,
     requestedHost: spec.requestedHost,

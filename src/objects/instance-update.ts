@@ -123,7 +123,10 @@ export interface ObservedState {
 }
 
 /** The hosts that have a say in an instance: the one it is on, and where it comes from and goes to. */
-export function hostsOf({ host, migration: moving }: Pick<ObservedState, 'host' | 'migration'>): readonly string[] {
+export function hostsOf({
+  host,
+  migration: moving,
+}: Pick<ObservedState, 'host' | 'migration'>): readonly string[] {
   return [host, moving?.sourceHost, moving?.destHost].filter((one) => one !== undefined)
 }
 
@@ -133,7 +136,17 @@ export function checkExpected({ status, metadata }: Instance, expected: Expected
   const uid = metadata.uid ?? metadata.name
   const deleting = metadata.deletionTimestamp !== undefined
   checkObserved(
-    { uid, vmState: vm, taskState: task, host, attempt, requestId, lockedBy: by, migration: moving, deleting },
+    {
+      uid,
+      vmState: vm,
+      taskState: task,
+      host,
+      attempt,
+      requestId,
+      lockedBy: by,
+      migration: moving,
+      deleting,
+    },
     expected,
   )
 }

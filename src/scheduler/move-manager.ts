@@ -58,7 +58,11 @@ export class MoveManager {
     await this.#locks.run(args.request.instance.uid, () => this.#move(ctx, args, agent))
   }
 
-  async #move(ctx: RequestContext, { request }: BuildInstancesArgs, agent: string | undefined): Promise<void> {
+  async #move(
+    ctx: RequestContext,
+    { request }: BuildInstancesArgs,
+    agent: string | undefined,
+  ): Promise<void> {
     const log = this.#log.with(ctx, request.instance.uid)
     try {
       const instance = await this.#deps.instances.get(request.instance)
@@ -153,10 +157,15 @@ export class MoveManager {
     const { taskState, vmState } = instance.status
     if (!taskState) return
     const now = toTimestamp(this.#deps.clock.now())
-    this.#log.with(ctx, instance.metadata.uid).warn('Could not schedule the instance', { reason: error.message })
+    this.#log
+      .with(ctx, instance.metadata.uid)
+      .warn('Could not schedule the instance', { reason: error.message })
     await this.#deps.instances.save(
       instance,
-      { ...afterFailure({ taskState, vmState }, error), fault: toFault(error, { requestId: ctx.requestId, now }) },
+      {
+        ...afterFailure({ taskState, vmState }, error),
+        fault: toFault(error, { requestId: ctx.requestId, now }),
+      },
       { taskState: [taskState], requestId: ctx.requestId },
     )
     const end = { result: 'Error', message: error.message, progress } as const

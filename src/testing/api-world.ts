@@ -1,15 +1,11 @@
+import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
+import { HostStates } from '../compute/host-states.ts'
+import { Preparation } from '../compute/preparation.ts'
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { RandomIds } from '../common/ids.ts'
 import { ComputeApi } from '../compute/api.ts'
-import {
-  COMPUTE_RPC_VERSION,
-  COMPUTE_TOPIC,
-  ComputeRpcApi,
-  startInstance,
-  stopInstance,
-  terminateInstance,
-} from '../compute/rpcapi.ts'
+import { COMPUTE_RPC_VERSION, COMPUTE_TOPIC, ComputeRpcApi, HOST_METHODS } from '../compute/rpcapi.ts'
 import { TaskSender } from '../compute/task-sender.ts'
 import { EVENT } from '../kube/event.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
@@ -18,6 +14,7 @@ import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import {
   buildInstances,
+  moveInstance,
   SCHEDULER_RPC_VERSION,
   SCHEDULER_TOPIC,
   SchedulerRpcApi,
@@ -34,6 +31,9 @@ export class ApiWorld {
   readonly rpc = new MemoryRpc(this.clock)
   readonly logs: LogCapture = captureLog()
   readonly cache = new ToldInformer(INSTANCE)
+  /** The hosts that nova-api knows; to be told of. */
+  readonly nodes = new ToldInformer(COMPUTE_NODE)
+  readonly hosts: HostStates
   readonly actions: ActionStore
   readonly instances: InstanceStore
   readonly recorder: EventRecorder
@@ -53,8 +53,11 @@ export class ApiWorld {
     const cache = this.cache.informer
     this.actions = new ActionStore(deps)
     this.recorder = new EventRecorder(deps, { component: 'nova-api' })
+    const requests = new BuildRequestResolver(deps)
+    const hosts = new HostStates({ nodes: this.nodes.informer })
+    this.hosts = hosts
     this.sender = new TaskSender({
-      requests: new BuildRequestResolver(deps),
+      requests,
       scheduler: new SchedulerRpcApi({ rpc }),
       compute: new ComputeRpcApi({ rpc }),
     })
@@ -64,6 +67,8 @@ export class ApiWorld {
       cache,
       instances: this.instances,
       actions: this.actions,
+      preparation: new Preparation({ client, requests, hosts }),
+      hosts,
       events: this.recorder,
       sender: this.sender,
     })
@@ -71,14 +76,16 @@ export class ApiWorld {
 
   async start(): Promise<void> {
     await this.rpc.serve({ target: { topic: SCHEDULER_TOPIC }, version: SCHEDULER_RPC_VERSION }, (server) => {
-      server.handle(buildInstances, async (ctx, { request }) => {
-        this.sentBy.push(ctx.user)
-        this.sent.push(`build_instances ${request.instance.name} ${ctx.requestId}`)
-      })
+      for (const method of [buildInstances, moveInstance]) {
+        server.handle(method, async (ctx, { request }) => {
+          this.sentBy.push(ctx.user)
+          this.sent.push(`${method.name} ${request.instance.name} ${ctx.requestId}`)
+        })
+      }
     })
     const target = { topic: COMPUTE_TOPIC, host: 'node-1' }
     await this.rpc.serve({ target, version: COMPUTE_RPC_VERSION }, (server) => {
-      for (const method of [startInstance, stopInstance, terminateInstance]) {
+      for (const method of Object.values(HOST_METHODS)) {
         server.handle(method, async (ctx, { instance }) => {
           this.sentBy.push(ctx.user)
           this.sent.push(`${method.name} ${instance.name} ${ctx.requestId}`)

@@ -6,6 +6,11 @@ import { RandomIds } from '../common/ids.ts'
 import { ComputeManager, type ComputeOptions } from '../compute/manager.ts'
 import { ResourceTracker } from '../compute/resource-tracker.ts'
 import { ConductorApi } from '../conductor/api.ts'
+import { ComputeRpcApi } from '../compute/rpcapi.ts'
+import { TaskSender } from '../compute/task-sender.ts'
+import { GuestAssigner } from '../conductor/guest-assigner.ts'
+import { SnapshotImages } from '../conductor/snapshot-images.ts'
+import { FakeGuestAssignment } from '../virt/fake/assignment.ts'
 import { ConductorManager } from '../conductor/manager.ts'
 import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC, ConductorRpcApi } from '../conductor/rpcapi.ts'
 import { serveConductor } from '../conductor/service.ts'
@@ -17,6 +22,7 @@ import { InstanceStore } from '../objects/instance-store.ts'
 import {
   type BuildInstancesArgs,
   buildInstances,
+  moveInstance,
   reportState,
   SCHEDULER_RPC_VERSION,
   SCHEDULER_TOPIC,
@@ -61,19 +67,33 @@ export class ComputeWorld {
   async start(): Promise<void> {
     // The conductor's own lines are no part of what an agent says.
     const deps = { client: this.#kube.client, clock: this.clock, log: captureLog().log }
-    const conductor = new ConductorManager({
+    const requests = new BuildRequestResolver(deps)
+    const instances = new InstanceStore(deps)
+    const rpc = this.rpc.client({ service: 'conductor' })
+    const sender = new TaskSender({
+      requests,
+      scheduler: new SchedulerRpcApi({ rpc }),
+      compute: new ComputeRpcApi({ rpc }),
+    })
+    const manager = new ConductorManager({
       ...deps,
-      instances: new InstanceStore(deps),
+      instances,
       actions: this.actions,
-      requests: new BuildRequestResolver(deps),
+      requests,
+      sender,
       events: this.#events,
     })
+    const guests = new GuestAssigner({ ...deps, instances, guests: new FakeGuestAssignment() })
+    const images = new SnapshotImages({ ...deps, instances, requests })
     await this.rpc.serve({ target: { topic: CONDUCTOR_TOPIC }, version: CONDUCTOR_RPC_VERSION }, (server) => {
-      serveConductor(server, conductor)
+      serveConductor(server, { manager, guests, images })
     })
     await this.rpc.serve({ target: { topic: SCHEDULER_TOPIC }, version: SCHEDULER_RPC_VERSION }, (server) => {
       server
         .handle(buildInstances, async (ctx, args) => {
+          this.sentBack.push({ ctx, args })
+        })
+        .handle(moveInstance, async (ctx, args) => {
           this.sentBack.push({ ctx, args })
         })
         .handle(reportState, async (_ctx, { host }) => {
@@ -95,6 +115,7 @@ export class ComputeWorld {
   /** An agent; a second one of the same host is that agent after a restart. */
   agent(options: Partial<ComputeOptions> & { readonly signal?: AbortSignal } = {}): Agent {
     const { host = 'node-1', shutdownTimeoutMs = 60_000, maxConcurrentBuilds = 10 } = options
+    const { shelvedOffloadTimeMs = 0 } = options
     const { signal = new AbortController().signal } = options
     const { clock, hypervisor } = this
     const { log } = this.logs
@@ -124,7 +145,12 @@ export class ComputeWorld {
       conductor,
       scheduler,
       tracker,
-      manager: new ComputeManager(deps, { host, shutdownTimeoutMs, maxConcurrentBuilds }),
+      manager: new ComputeManager(deps, {
+        host,
+        shutdownTimeoutMs,
+        maxConcurrentBuilds,
+        shelvedOffloadTimeMs,
+      }),
     }
   }
 

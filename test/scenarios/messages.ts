@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { RequestContext } from '../../src/common/context.ts'
 import { SystemClock } from '../../src/common/clock.ts'
 import { RandomIds } from '../../src/common/ids.ts'
-import { COMPUTE_RPC_VERSION, stopInstance } from '../../src/compute/rpcapi.ts'
+import { COMPUTE_RPC_VERSION, HOST_METHODS } from '../../src/compute/rpcapi.ts'
 import { instanceGet, instanceUpdateMethod } from '../../src/conductor/rpcapi.ts'
 import { RpcClient } from '../../src/rpc/client.ts'
 import { defineMethod } from '../../src/rpc/method.ts'
@@ -83,7 +83,7 @@ export function describeMessages(makeWorld: MakeWorld): void {
     })
 
     it('is told when the host it is for does not exist', async () => {
-      const answer = rpc.call(ctx, { topic: 'compute', host: 'nowhere' }, stopInstance, {
+      const answer = rpc.call(ctx, { topic: 'compute', host: 'nowhere' }, HOST_METHODS.stop_instance, {
         instance: { namespace: 'default', name: 'web', uid: '1' },
       })
 
@@ -155,7 +155,7 @@ export function describeMessages(makeWorld: MakeWorld): void {
       await world.services.stop('nova-api')
       await project.setStatus('accused', { taskState: 'powering-off', requestId: REQUEST_ID })
 
-      const newer = defineMethod({ name: stopInstance.name, version: '2.0', args: stopInstance.args })
+      const newer = defineMethod({ name: HOST_METHODS.stop_instance.name, version: '2.0', args: HOST_METHODS.stop_instance.args })
       const instance = { namespace: project.namespace, name: 'accused', uid: metadata.uid ?? '' }
       await rpc.cast(ctx, { topic: 'compute', host: status.host ?? '' }, newer, { instance })
 

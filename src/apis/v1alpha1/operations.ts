@@ -68,7 +68,8 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'bound',
     path: ['powering-on'],
     success: ['active'],
-    unlikeNova: 'A guest that was removed behind our back is not defined anew: its disks may have gone with it.',
+    unlikeNova:
+      'A guest that was removed behind our back is not defined anew: its disks may have gone with it.',
   },
   stop: {
     action: 'stop',
@@ -170,7 +171,8 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'bound',
     path: ['unrescuing'],
     success: ['active'],
-    unlikeNova: 'An instance whose spec.powerState is Shutdown is stopped afterwards, by an action of its own.',
+    unlikeNova:
+      'An instance whose spec.powerState is Shutdown is stopped afterwards, by an action of its own.',
   },
   rebuild: {
     action: 'rebuild',
@@ -415,7 +417,8 @@ export interface InFlight {
 export function actionInFlight(status: InFlight & { readonly taskState: TaskState }): ActionName {
   const { taskState, migration } = status
   if (taskState === 'rebuilding') return migration ? 'evacuate' : 'rebuild'
-  if (OPERATIONS.resize.path.includes(taskState)) return migration?.type === 'migration' ? 'migrate' : 'resize'
+  if (OPERATIONS.resize.path.includes(taskState))
+    return migration?.type === 'migration' ? 'migrate' : 'resize'
   return STEPS[taskState].action
 }
 

@@ -16,7 +16,13 @@ export interface Step {
 
 /** The steps of the operations, by the task_state an instance is in meanwhile. Part of the table in operations.ts. */
 export const STEPS: Readonly<Record<TaskState, Step>> = {
-  scheduling: { action: 'create', rpc: ['build_instances'], driver: [], failure: 'error', timeoutSeconds: 300 },
+  scheduling: {
+    action: 'create',
+    rpc: ['build_instances'],
+    driver: [],
+    failure: 'error',
+    timeoutSeconds: 300,
+  },
   spawning: {
     action: 'create',
     rpc: ['build_and_run_instance'],

@@ -2,7 +2,12 @@ import { toTimestamp } from '../../common/clock.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
 import { InstanceNotReady } from '../../common/state-errors.ts'
 import { toGuestSpec } from '../guest-spec.ts'
-import { type OperationDeps, type OperationMaker, type OperationOptions, shutdownTimeoutMs } from './operation.ts'
+import {
+  type OperationDeps,
+  type OperationMaker,
+  type OperationOptions,
+  shutdownTimeoutMs,
+} from './operation.ts'
 import { OFF, running } from './power.ts'
 
 /** What changes the disk a guest runs from, or makes another of it: rescue, rebuild, snapshot. */
@@ -12,7 +17,7 @@ export function diskOperations(deps: OperationDeps, options: OperationOptions) {
     rescue_instance: ({ ctx, signal }) => ({
       work: async ({ ref }) => {
         const disk = await conductor.diskGet(ctx, ref)
-        const guest = await driver.rescue(ctx, ref, { disk }, { signal })
+        const guest = await driver.rescue(ctx, ref, { disk, signal })
         log.with(ctx, ref.uid).info('Rescued instance')
         return { vmState: 'rescued', ...running(guest) }
       },
@@ -20,7 +25,7 @@ export function diskOperations(deps: OperationDeps, options: OperationOptions) {
 
     unrescue_instance: ({ ctx, signal }) => ({
       work: async ({ ref }) => {
-        const guest = await driver.unrescue(ctx, ref, { powerOn: true }, { signal })
+        const guest = await driver.unrescue(ctx, ref, { powerOn: true, signal })
         log.with(ctx, ref.uid).info('Unrescued instance')
         return { vmState: 'active', ...running(guest) }
       },
@@ -44,7 +49,10 @@ export function diskOperations(deps: OperationDeps, options: OperationOptions) {
       work: async ({ ref, action }) => {
         const name = action?.imageName
         if (name === undefined) {
-          throw new InstanceNotReady({ instance: ref.uid, reason: 'nothing says how its image is to be named' })
+          throw new InstanceNotReady({
+            instance: ref.uid,
+            reason: 'nothing says how its image is to be named',
+          })
         }
         const source = await driver.snapshot(ctx, ref, { name, signal })
         await conductor.imageCreate(ctx, { instance: ref, source })

@@ -22,7 +22,8 @@ export function hostOperations(
     // Nova's evacuation is a rebuild elsewhere, and comes by the same message.
     rebuild_instance: (call) => {
       const [here, elsewhere] = [disk.rebuild_instance(call), evacuate(call)]
-      const isEvacuated = (instance: Parameters<typeof here.work>[0]): boolean => instance.migration !== undefined
+      const isEvacuated = (instance: Parameters<typeof here.work>[0]): boolean =>
+        instance.migration !== undefined
       return {
         work: (instance) => (isEvacuated(instance) ? elsewhere : here).work(instance),
         undo: async (instance) => (isEvacuated(instance) ? elsewhere.undo?.(instance) : undefined),

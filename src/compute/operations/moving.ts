@@ -5,7 +5,12 @@ import type { HostMethod } from '../../objects/next-message.ts'
 import { InstanceNotReady } from '../../common/state-errors.ts'
 import { toGuestSpec } from '../guest-spec.ts'
 import type { ResourceTracker, Usage } from '../resource-tracker.ts'
-import { type OperationDeps, type OperationMaker, type OperationOptions, shutdownTimeoutMs } from './operation.ts'
+import {
+  type OperationDeps,
+  type OperationMaker,
+  type OperationOptions,
+  shutdownTimeoutMs,
+} from './operation.ts'
 import { OFF, running } from './power.ts'
 
 type Move = NonNullable<InstanceView['migration']>
@@ -35,7 +40,9 @@ export function movingOperations(deps: OperationDeps, options: OperationOptions)
       work: async (instance) => {
         const request = await conductor.buildRequestGet(ctx, instance.ref)
         claimFor(tracker, instance, request.flavor, limits)
-        log.with(ctx, instance.ref.uid).info('Claim successful for an instance that is to come', request.flavor)
+        log
+          .with(ctx, instance.ref.uid)
+          .info('Claim successful for an instance that is to come', request.flavor)
         return { taskState: 'resize_migrating', migration: { status: 'running' } }
       },
     }),
@@ -117,7 +124,9 @@ export function movingOperations(deps: OperationDeps, options: OperationOptions)
       work: async (instance) => {
         const request = await conductor.buildRequestGet(ctx, instance.ref)
         claimFor(tracker, instance, request.flavor, limits)
-        log.with(ctx, instance.ref.uid).info('Claim successful for an instance that is to come', request.flavor)
+        log
+          .with(ctx, instance.ref.uid)
+          .info('Claim successful for an instance that is to come', request.flavor)
         return { taskState: 'migrating', migration: { status: 'running' } }
       },
     }),
@@ -161,7 +170,10 @@ export function evacuation(deps: OperationDeps, options: OperationOptions): Oper
 }
 
 /** Where an instance comes from and goes to: both are there once it is a host's turn. */
-function moveOf({ ref, migration }: InstanceView): Move & { readonly sourceHost: string; readonly destHost: string } {
+function moveOf({
+  ref,
+  migration,
+}: InstanceView): Move & { readonly sourceHost: string; readonly destHost: string } {
   const { sourceHost, destHost } = migration ?? {}
   if (migration && sourceHost !== undefined && destHost !== undefined) {
     return { ...migration, sourceHost, destHost }

@@ -1,7 +1,12 @@
 import type { InstanceUpdate } from '../../objects/instance-update.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
 import type { GuestInfo } from '../../virt/driver.ts'
-import { type OperationDeps, type OperationMaker, type OperationOptions, shutdownTimeoutMs } from './operation.ts'
+import {
+  type OperationDeps,
+  type OperationMaker,
+  type OperationOptions,
+  shutdownTimeoutMs,
+} from './operation.ts'
 
 /** What a guest does that runs. */
 export function running({ addresses }: GuestInfo): InstanceUpdate {

@@ -1,6 +1,11 @@
 import { toTimestamp } from '../../common/clock.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
-import { type OperationDeps, type OperationMaker, type OperationOptions, shutdownTimeoutMs } from './operation.ts'
+import {
+  type OperationDeps,
+  type OperationMaker,
+  type OperationOptions,
+  shutdownTimeoutMs,
+} from './operation.ts'
 import { OFF, running } from './power.ts'
 
 /** Delete, and what can be taken back of it. */

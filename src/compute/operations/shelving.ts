@@ -5,7 +5,12 @@ import type { InstanceUpdate } from '../../objects/instance-update.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
 import { toGuestSpec } from '../guest-spec.ts'
 import { claimFor } from './moving.ts'
-import { type OperationDeps, type OperationMaker, type OperationOptions, shutdownTimeoutMs } from './operation.ts'
+import {
+  type OperationDeps,
+  type OperationMaker,
+  type OperationOptions,
+  shutdownTimeoutMs,
+} from './operation.ts'
 import { OFF, running } from './power.ts'
 
 /** Shelve, offload and unshelve. The guest that is off keeps the disks; offloaded, it is no host's. */

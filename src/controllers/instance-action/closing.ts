@@ -91,11 +91,7 @@ export class ActionClosing {
     return found?.metadata.uid === spec.instanceUid ? found : undefined
   }
 
-  async #close(
-    action: AcceptedAction,
-    operation: ActionName,
-    instance: Instance | undefined,
-  ): Promise<void> {
+  async #close(action: AcceptedAction, operation: ActionName, instance: Instance | undefined): Promise<void> {
     const { spec, metadata } = action
     const { namespace = '' } = metadata
     const ctx: RequestContext = { requestId: spec.requestId, user: spec.user, project: namespace }

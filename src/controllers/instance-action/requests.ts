@@ -101,7 +101,8 @@ export class ActionRequests {
     if (!action) return DONE
     try {
       const instance = await this.#instanceOf(action)
-      if (isImmediate(action.spec.action)) await this.#carryOut(await this.#accepted(action, instance), instance)
+      if (isImmediate(action.spec.action))
+        await this.#carryOut(await this.#accepted(action, instance), instance)
       else await this.#begin(action, instance)
       return DONE
     } catch (error) {
@@ -132,7 +133,8 @@ export class ActionRequests {
     if (!instance) return this.#refuse(action, instance, missing(spec))
     try {
       const isBegun = instance.status.requestId === ctx.requestId
-      if (!isBegun) await this.#deps.api.begin(ctx, instance, operationOf(spec), { name: metadata.name, spec })
+      if (!isBegun)
+        await this.#deps.api.begin(ctx, instance, operationOf(spec), { name: metadata.name, spec })
     } catch (error) {
       if (!isRefusal(error)) throw error
       return this.#refuse(action, instance, error)

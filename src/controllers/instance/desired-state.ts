@@ -65,7 +65,9 @@ function wantedPower(instance: Instance): OperationName | undefined {
     case 'Shutdown': {
       const isNews = (instance.status.observedGeneration ?? 0) < (instance.metadata.generation ?? 1)
       if (vmState === 'active' || (vmState === 'error' && host !== undefined && isNews)) return 'stop'
-      return vmState === 'paused' && (powerState === 'SHUTDOWN' || powerState === 'CRASHED') ? 'stop' : undefined
+      return vmState === 'paused' && (powerState === 'SHUTDOWN' || powerState === 'CRASHED')
+        ? 'stop'
+        : undefined
     }
     case 'Paused':
       return vmState === 'active' ? 'pause' : undefined
@@ -80,7 +82,9 @@ function wantsResize(wanted: string, { vmState, flavor }: Instance['status']): b
 
 /** Whether it cannot be done as it was asked for; what changed meanwhile is looked at anew. */
 function isRefused(error: unknown): error is NovaError {
-  return error instanceof NovaError && error.outcome === 'terminal' && !CHANGED.some((one) => error instanceof one)
+  return (
+    error instanceof NovaError && error.outcome === 'terminal' && !CHANGED.some((one) => error instanceof one)
+  )
 }
 
 const CHANGED = [

@@ -93,7 +93,9 @@ export class TaskWatch implements Duty {
 
   /** What shuts a guest down may take as long as that may take. */
   #timeoutMs(instance: Instance, task: TaskState): number {
-    const graceMs = stepOf(task).driver.includes('powerOff') ? (instance.status.shutdownTimeoutSeconds ?? 0) * 1000 : 0
+    const graceMs = stepOf(task).driver.includes('powerOff')
+      ? (instance.status.shutdownTimeoutSeconds ?? 0) * 1000
+      : 0
     return this.#options.taskTimeoutMs(task) + graceMs
   }
 
