@@ -15,6 +15,7 @@ import { InstanceController } from '../controllers/instance/controller.ts'
 import { Create } from '../controllers/instance/create.ts'
 import { Delete } from '../controllers/instance/delete.ts'
 import { DesiredState } from '../controllers/instance/desired-state.ts'
+import { type OverdueOptions, OverdueStates } from '../controllers/instance/overdue.ts'
 import { RequestContexts } from '../controllers/instance/request.ts'
 import { TaskWatch } from '../controllers/instance/task-watch.ts'
 import { immediateOperations } from '../controllers/instance-action/asked.ts'
@@ -76,6 +77,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       new Create({ api, tasks, contexts }),
       new Delete({ api, actions: actionStore, hosts, clock, tasks, contexts }),
       tasks,
+      new OverdueStates({ api, tasks, clock }, overdueOptions(settings)),
       new DesiredState({ api, tasks, contexts }),
     ]
     const controller = new InstanceController(
@@ -152,5 +154,14 @@ function taskWatchOptions(settings: ApiSettings): ConstructorParameters<typeof T
   return {
     redriveAfterMs: settings.redriveAfter,
     taskTimeoutMs: (task) => settings.taskTimeouts[task] ?? stepOf(task).timeoutSeconds * 1000,
+  }
+}
+
+function overdueOptions(settings: ApiSettings): OverdueOptions {
+  const orNever = (ms: number): number => (ms === 0 ? Number.POSITIVE_INFINITY : ms)
+  return {
+    confirmResizeAfterMs: orNever(settings.resizeConfirmWindow),
+    offloadShelvedAfterMs: settings.shelvedOffloadTime,
+    reclaimAfterMs: orNever(settings.reclaimInstanceInterval),
   }
 }

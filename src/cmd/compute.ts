@@ -45,7 +45,6 @@ export function buildCompute(
       host,
       shutdownTimeoutMs: settings.shutdownTimeout,
       maxConcurrentBuilds: settings.maxConcurrentBuilds,
-      shelvedOffloadTimeMs: settings.shelvedOffloadTime,
     },
   )
   const reporter = new ResourceReporter(

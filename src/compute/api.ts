@@ -109,7 +109,7 @@ export class ComputeApi {
     const ref = refOfInstance(instance)
     const [task] = operation.path
     if (!task) throw new Error(`${name} has no task`)
-    this.check(instance, name)
+    this.check(instance, name, asked)
     const prepared = await this.#deps.preparation.of(instance, name, asked?.spec)
     const [begun] = await Promise.all([
       this.#deps.instances.save(
@@ -139,13 +139,14 @@ export class ComputeApi {
    * Checks what Nova's API checks before an operation, in its order: the lock, the host, the state.
    * @throws InstanceIsLocked, InstanceNotReady, InstanceInvalidState, ServiceUnavailable, ComputeServiceInUse
    */
-  check(instance: Instance, name: OperationName): void {
+  check(instance: Instance, name: OperationName, asked?: AskedBy): void {
     const operation = OPERATIONS[name]
     const { uid: id = '', name: called } = instance.metadata
     const uid = id || called
     const { vmState = 'building', taskState, lockedBy } = instance.status
-    // What is asked for on the Instance is refused by its rules; a delete, by a policy that knows who may.
-    if (lockedBy && operation.lock === 'refuses' && operation.askedBy === 'InstanceAction') {
+    // What is asked for on the Instance is refused by its rules; a delete, by a policy that knows who may. What nova-api does
+    // by itself, when its time has come, no lock refuses.
+    if (asked && lockedBy && operation.lock === 'refuses') {
       throw new InstanceIsLocked({ instance: uid })
     }
     const refusal = isStoppingWhatIsOff(instance, name) ? undefined : refusalOf(operation, vmState, taskState)
@@ -173,6 +174,13 @@ export class ComputeApi {
     if ((method === 'confirmResize' || method === 'revertResize') && source && isDown(source)) {
       throw new ServiceUnavailable({ instance: uid, host: source, method })
     }
+  }
+
+  /** Deletes an instance for good that was deleted for a while. Nova: `_reclaim_queued_deletes` */
+  async reclaim(ctx: RequestContext, instance: Instance): Promise<void> {
+    const { namespace = '', name, uid = '' } = instance.metadata
+    await this.#deps.client.delete(INSTANCE, { namespace, name }, { uid })
+    this.#log.with(ctx, uid).info('Reclaimed a soft-deleted instance', { name })
   }
 
   /** Lets a deleted instance go. */

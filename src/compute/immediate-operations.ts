@@ -9,7 +9,7 @@ import { NO_PROGRESS } from '../objects/action-progress.ts'
 import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
-import type { ComputeApi } from './api.ts'
+import type { AskedBy, ComputeApi } from './api.ts'
 import type { ComputeRpcApi } from './rpcapi.ts'
 
 interface ImmediateDeps {
@@ -110,9 +110,9 @@ export class ImmediateOperations {
   }
 
   /** Deletes an instance, from whatever state it is in: what follows is the delete it asks for. nova.compute.api.API.force_delete */
-  async forceDelete(ctx: RequestContext, instance: Instance): Promise<Instance> {
+  async forceDelete(ctx: RequestContext, instance: Instance, asked: AskedBy): Promise<Instance> {
     const { namespace = '', name, uid = '' } = instance.metadata
-    this.#deps.api.check(instance, 'forceDelete')
+    this.#deps.api.check(instance, 'forceDelete', asked)
     try {
       await this.#deps.client.delete(INSTANCE, { namespace, name }, { uid })
     } catch (error) {

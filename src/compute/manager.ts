@@ -29,8 +29,6 @@ export interface ComputeOptions {
   readonly shutdownTimeoutMs: number
   /** How many builds run at once. Nova: max_concurrent_builds, 10. */
   readonly maxConcurrentBuilds: number
-  /** How long a shelved instance stays on its host; 0 offloads it at once. Nova: shelved_offload_time, 0. */
-  readonly shelvedOffloadTimeMs: number
 }
 
 interface ComputeDeps {

@@ -106,7 +106,7 @@ export function decideAssignment(
       if (host === agent) return { act: 'assign', to: agent }
       break
     case 'let_go':
-      if (host === agent && (taskState === 'shelving' || taskState === 'shelving_offloading')) {
+      if (host === agent && taskState === 'shelving_offloading') {
         return { act: 'assign', to: undefined }
       }
       break

@@ -2,6 +2,12 @@ import { SERVICE_OPTIONS } from './common.ts'
 import { TASK_STATES, type TaskState } from '../apis/v1alpha1/states.ts'
 import { count, flag, type Option, seconds, text, UsageError, type Values } from './options.ts'
 
+/** Nova's shelved_offload_time: seconds, of which -1 stands for ever. */
+function offloadTime(help: string, fallback: number): Option<number> {
+  const time = seconds(help, fallback)
+  return { ...time, parse: (given) => (given === '-1' ? Number.POSITIVE_INFINITY : time.parse(given)) }
+}
+
 /** `spawning=3600,deleting=60`: what is not named keeps its default. */
 function taskTimeouts(help: string): Option<Readonly<Partial<Record<TaskState, number>>>> {
   const time = seconds(help, 0)
@@ -31,6 +37,10 @@ export const API_SETTINGS = {
   ),
   resizeConfirmWindow: seconds('after how long a resize is confirmed by itself; 0 waits for ever', 0),
   reclaimInstanceInterval: seconds('how long a soft-deleted instance can be restored; 0 waits for ever', 0),
+  shelvedOffloadTime: offloadTime(
+    'how long a shelved instance keeps its host; 0 frees the host at once, -1 only when it is asked for',
+    0,
+  ),
   keepFinishedActions: seconds('how long the record of a finished operation is kept', 7 * 24 * 3600),
   trustRequester: flag(
     'take who asked from the annotation compute.kilonova.dev/requested-by: only where a policy stamps it',

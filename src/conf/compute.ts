@@ -1,23 +1,13 @@
 import { hostname } from 'node:os'
 import { SERVICE_OPTIONS } from './common.ts'
 import { DRIVER_SETTINGS } from './driver.ts'
-import { count, type Option, seconds, text, type Values, wholeNumber } from './options.ts'
-
-/** Nova's shelved_offload_time: seconds, of which -1 stands for ever. */
-function offloadTime(help: string, fallback: number): Option<number> {
-  const time = seconds(help, fallback)
-  return { ...time, parse: (given) => (given === '-1' ? Number.POSITIVE_INFINITY : time.parse(given)) }
-}
+import { count, seconds, text, type Values, wholeNumber } from './options.ts'
 
 /** What a compute agent itself is told. Names and defaults are Nova's. */
 export const COMPUTE_SETTINGS = {
   host: text('the host this agent works for: the name of its Node', hostname()),
   ...DRIVER_SETTINGS,
   shutdownTimeout: seconds('how long a guest gets to shut itself down, where its image does not say', 60),
-  shelvedOffloadTime: offloadTime(
-    'how long a shelved instance keeps its host; 0 frees the host at once, -1 only when it is asked for',
-    0,
-  ),
   maxConcurrentBuilds: wholeNumber('builds at once', 10),
   computeConcurrency: count(
     'messages that are held at once, builds that wait for their turn among them',

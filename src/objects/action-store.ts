@@ -27,7 +27,8 @@ const MAX_OUTPUT = 65_536
 
 /** The name of an operation's record: the same for every try to write it. `web-stop-1f0c9a3e`. */
 export function actionRecordName(instance: string, action: ActionName, requestId: string): string {
-  return `${instance}-${action}-${requestId.replace(/^req-/, '').slice(0, 8)}`
+  const kebab = action.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return `${instance}-${kebab}-${requestId.replace(/^req-/, '').slice(0, 8)}`
 }
 
 /** Where the record of an operation is. */

@@ -12,6 +12,7 @@ import {
   UnexpectedTaskStateError,
   messageOf,
 } from '../common/errors.ts'
+import { requestIdOf } from '../common/ids.ts'
 import { flavorSize } from './build-request.ts'
 
 export const vmState = z.enum(VM_STATES)
@@ -209,9 +210,16 @@ export function toStatusPatch(
     id: metadata.uid,
     ...update,
     ...(update.migration?.type && { migration: { ...NO_MIGRATION, ...update.migration } }),
+    ...failedGenerationOf(instance, update),
     status: apiStatus(vm, task),
     ...conditionsOf(instance, readyCondition(vm, task, faultMessage(instance, update)), now),
   }
+}
+
+/** A fault of the request that the present spec makes: that one is not begun again by itself, also when the fault is forgotten. */
+function failedGenerationOf({ metadata }: Instance, { fault }: InstanceUpdate): Record<string, number> {
+  const { uid = '', generation = 1 } = metadata
+  return fault?.requestId === requestIdOf(uid, generation) ? { failedGeneration: generation } : {}
 }
 
 /** A new migration begins with nothing of one before it. */

@@ -115,7 +115,6 @@ export class ComputeWorld {
   /** An agent; a second one of the same host is that agent after a restart. */
   agent(options: Partial<ComputeOptions> & { readonly signal?: AbortSignal } = {}): Agent {
     const { host = 'node-1', shutdownTimeoutMs = 60_000, maxConcurrentBuilds = 10 } = options
-    const { shelvedOffloadTimeMs = 0 } = options
     const { signal = new AbortController().signal } = options
     const { clock, hypervisor } = this
     const { log } = this.logs
@@ -149,7 +148,6 @@ export class ComputeWorld {
         host,
         shutdownTimeoutMs,
         maxConcurrentBuilds,
-        shelvedOffloadTimeMs,
       }),
     }
   }

@@ -230,6 +230,8 @@ export interface InstanceStatus {
   readonly terminatedAt?: string
   /** The generation of spec that the last operation began from. */
   readonly observedGeneration?: number
+  /** The generation of spec whose wish could not be met. It is not tried again until spec changes. */
+  readonly failedGeneration?: number
   readonly conditions?: readonly InstanceStatusCondition[]
 }
 

@@ -264,9 +264,9 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     lock: 'refuses',
     host: 'bound',
     path: ['shelving'],
-    success: ['shelved', 'shelved_offloaded'],
+    success: ['shelved'],
     unlikeNova:
-      'No image is uploaded: the disks stay where they are, with the VirtualMachine that is off. A container disk keeps nothing, as at every stop. With shelved-offload-time 0 it goes straight to shelved_offloaded.',
+      'No image is uploaded: the disks stay where they are, with the VirtualMachine that is off. A container disk keeps nothing, as at every stop. The offload that follows (at once, unless shelved-offload-time says otherwise) is an action of its own.',
   },
   shelveOffload: {
     action: 'shelveOffload',

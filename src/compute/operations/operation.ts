@@ -20,8 +20,6 @@ export interface OperationOptions {
   readonly host: string
   /** How long a guest gets to shut itself down where its image does not say. Nova: shutdown_timeout, 60 s. */
   readonly shutdownTimeoutMs: number
-  /** How long a shelved instance stays on its host; 0 offloads it at once. Nova: shelved_offload_time, 0. */
-  readonly shelvedOffloadTimeMs: number
 }
 
 /** One message's worth of work: whose request it is, and what ends it. */

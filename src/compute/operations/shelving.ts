@@ -1,7 +1,4 @@
 import { toTimestamp } from '../../common/clock.ts'
-import type { RequestContext } from '../../common/context.ts'
-import type { InstanceView } from '../../conductor/rpcapi.ts'
-import type { InstanceUpdate } from '../../objects/instance-update.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
 import { toGuestSpec } from '../guest-spec.ts'
 import { claimFor } from './moving.ts'
@@ -17,29 +14,23 @@ import { OFF, running } from './power.ts'
 export function shelvingOperations(deps: OperationDeps, options: OperationOptions) {
   const { driver, conductor, tracker, clock, log } = deps
 
-  async function offload(ctx: RequestContext, { ref }: InstanceView): Promise<InstanceUpdate> {
-    await conductor.guestAssign(ctx, { instance: ref, step: 'let_go' })
-    tracker.release(ref.uid)
-    log.with(ctx, ref.uid).info('Offloaded instance')
-    return { vmState: 'shelved_offloaded', ...OFF, host: null, availabilityZone: null }
-  }
-
   return {
     shelve_instance: ({ ctx, signal }) => ({
       work: async (instance) => {
         const { ref } = instance
         await driver.powerOff(ctx, ref, { timeoutMs: shutdownTimeoutMs(instance, options), signal })
         log.with(ctx, ref.uid).info('Shelved instance')
-        const shelvedAt = toTimestamp(clock.now())
-        if (options.shelvedOffloadTimeMs === 0) return { ...(await offload(ctx, instance)), shelvedAt }
-        return { vmState: 'shelved', ...OFF, shelvedAt }
+        return { vmState: 'shelved', ...OFF, shelvedAt: toTimestamp(clock.now()) }
       },
     }),
 
     shelve_offload_instance: ({ ctx }) => ({
-      work: async (instance) => {
-        await driver.powerOff(ctx, instance.ref, { timeoutMs: 0 })
-        return offload(ctx, instance)
+      work: async ({ ref }) => {
+        await driver.powerOff(ctx, ref, { timeoutMs: 0 })
+        await conductor.guestAssign(ctx, { instance: ref, step: 'let_go' })
+        tracker.release(ref.uid)
+        log.with(ctx, ref.uid).info('Offloaded instance')
+        return { vmState: 'shelved_offloaded', ...OFF, host: null, availabilityZone: null }
       },
     }),
 

@@ -57,7 +57,9 @@ export function immediateOperations(
     },
     forceDelete: {
       step: 'api_force_delete',
-      perform: async (ctx, instance) => ({ instance: await operations.forceDelete(ctx, instance) }),
+      perform: async (ctx, instance, spec) => ({
+        instance: await operations.forceDelete(ctx, instance, { name: '', spec }),
+      }),
       done: { reason: 'Deleting', sentence: () => 'Instance is being deleted' },
     },
     getConsoleOutput: {

@@ -10,7 +10,7 @@ import {
 import type { ComputeApi } from '../../compute/api.ts'
 import { DONE, type Result } from '../../kube/controller.ts'
 import type { Duty } from './duty.ts'
-import { type RequestContexts, specRequestId } from './request.ts'
+import type { RequestContexts } from './request.ts'
 import type { TaskWatch } from './task-watch.ts'
 
 /** Brings instances into the state that their spec asks for. */
@@ -46,12 +46,12 @@ export class DesiredState implements Duty {
 }
 
 /**
- * What the spec asks for that the state is not yet. An operation that failed is not begun again by itself: its
- * fault bears the request's id, and a new change of the spec makes a new request.
+ * What the spec asks for that the state is not yet. An operation that failed is not begun again by itself: a new change of
+ * the spec makes a new request.
  */
 export function wantedOperation(instance: Instance): OperationName | undefined {
-  const { spec, status } = instance
-  if (status.taskState || status.fault?.requestId === specRequestId(instance)) return undefined
+  const { spec, status, metadata } = instance
+  if (status.taskState || status.failedGeneration === metadata.generation) return undefined
   return wantedPower(instance) ?? (wantsResize(spec.flavor, status) ? 'resize' : undefined)
 }
 
