@@ -1,5 +1,6 @@
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { stepOf } from '../apis/v1alpha1/operations.ts'
+import { FreedHosts } from '../compute/freed-hosts.ts'
 import { HostStates } from '../compute/host-states.ts'
 import { ImmediateOperations } from '../compute/immediate-operations.ts'
 import { Preparation } from '../compute/preparation.ts'
@@ -57,6 +58,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
   const computeRpc = new ComputeRpcApi({ rpc })
   const sender = new TaskSender({ requests, scheduler: new SchedulerRpcApi({ rpc }), compute: computeRpc })
   const hosts = new HostStates({ nodes })
+  const freed = new FreedHosts({ compute: computeRpc })
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     const api = new ComputeApi({
@@ -68,6 +70,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       hosts,
       events,
       sender,
+      freed,
       clock,
       log,
     })
@@ -106,6 +109,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
             instances: instanceStore,
             actions: actionStore,
             computeRpc,
+            freed,
             log,
           }),
         ),

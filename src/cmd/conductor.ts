@@ -3,6 +3,7 @@ import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC } from '../conductor/rpcapi.ts'
 import { DeadLetterOffice } from '../conductor/dead-letters.ts'
 import { ComputeRpcApi } from '../compute/rpcapi.ts'
+import { FreedHosts } from '../compute/freed-hosts.ts'
 import { TaskSender } from '../compute/task-sender.ts'
 import { GuestAssigner } from '../conductor/guest-assigner.ts'
 import { SnapshotImages } from '../conductor/snapshot-images.ts'
@@ -38,12 +39,10 @@ export function buildConductor(
     known: { flavor: (name) => flavors.store.get(name), image: (name) => images.store.get(name) },
   })
   const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
-  const sender = new TaskSender({
-    requests,
-    scheduler: new SchedulerRpcApi({ rpc }),
-    compute: new ComputeRpcApi({ rpc }),
-  })
-  const manager = new ConductorManager({ ...deps, instances, actions, requests, sender, events })
+  const compute = new ComputeRpcApi({ rpc })
+  const sender = new TaskSender({ requests, scheduler: new SchedulerRpcApi({ rpc }), compute })
+  const freed = new FreedHosts({ compute })
+  const manager = new ConductorManager({ ...deps, instances, actions, requests, sender, freed, events })
   const guests = new GuestAssigner({ ...deps, instances, guests: openGuestAssignment(deps, settings) })
   const snapshots = new SnapshotImages({ ...deps, instances, requests })
   const server = new RpcServer(deps, {
@@ -54,7 +53,7 @@ export function buildConductor(
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
   serveConductor(server, { manager, guests, images: snapshots })
-  const office = new DeadLetterOffice({ ...deps, instances, actions, events })
+  const office = new DeadLetterOffice({ ...deps, instances, actions, freed, events })
   const deadLetters = new DeadLetterConsumer(deps)
   const stopping = new AbortController()
   const followCatalogue = async (): Promise<void> => {

@@ -27,6 +27,7 @@ import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { type InstanceUpdate, toFault } from '../objects/instance-update.ts'
+import type { FreedHosts } from './freed-hosts.ts'
 import type { HostStates } from './host-states.ts'
 import type { Preparation } from './preparation.ts'
 import { specToFollow } from './spec-to-follow.ts'
@@ -44,6 +45,7 @@ interface ComputeApiDeps {
   readonly hosts: HostStates
   readonly events: EventRecorder
   readonly sender: TaskSender
+  readonly freed: FreedHosts
   readonly clock: Clock
   readonly log: Logger
 }
@@ -131,6 +133,7 @@ export class ComputeApi {
     })
     await this.#follow(begun)
     await this.#deps.sender.send(ctx, begun)
+    await this.#deps.freed.tell(ctx, instance, begun)
     if (taskState && taskState !== task) await this.#endOvertaken(ctx, instance, taskState, operation.action)
     return begun
   }
@@ -219,7 +222,7 @@ export class ComputeApi {
       host: instance.status.host,
       now: toTimestamp(this.#deps.clock.now()),
     })
-    await this.#deps.instances.save(
+    const failed = await this.#deps.instances.save(
       instance,
       { ...update, fault, requestId: ctx.requestId, observedGeneration: instance.metadata.generation },
       // Of this very attempt: the next host may have it by now.
@@ -234,6 +237,7 @@ export class ComputeApi {
       message: error.message,
       progress: failure.progress ?? NO_PROGRESS,
     })
+    await this.#deps.freed.tell(ctx, instance, failed)
     this.#log.with(ctx, uid).warn('Operation failed', { action, reason: error.message })
     this.#deps.events.record({
       object: instance,

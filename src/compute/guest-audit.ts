@@ -40,12 +40,7 @@ export class GuestAudit {
 
   /** Compares the power of every guest with its instance. */
   async compareAll(ctx: RequestContext): Promise<void> {
-    const claimed = this.#tracker.claimed()
     const instances = await this.#conductor.instanceGetByHost(ctx, this.#host)
-    // What was to come and did not is booked here no more.
-    for (const uid of claimed) {
-      if (!instances.some(({ ref }) => ref.uid === uid)) this.#tracker.release(uid)
-    }
     for (const { ref, taskState, host } of instances) {
       // Whatever is in flight sets the state when it ends: not to be waited for.
       if (taskState || host !== this.#host) continue

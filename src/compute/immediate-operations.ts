@@ -10,6 +10,7 @@ import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import type { AskedBy, ComputeApi } from './api.ts'
+import type { FreedHosts } from './freed-hosts.ts'
 import type { ComputeRpcApi } from './rpcapi.ts'
 
 interface ImmediateDeps {
@@ -18,6 +19,7 @@ interface ImmediateDeps {
   readonly instances: InstanceStore
   readonly actions: ActionStore
   readonly computeRpc: ComputeRpcApi
+  readonly freed: FreedHosts
   readonly log: Logger
 }
 

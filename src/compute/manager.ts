@@ -126,8 +126,17 @@ export class ComputeManager {
     if (booking) this.#deps.tracker.adopt(instance.ref.uid, booking.flavor)
   }
 
+  /** Gives the claims back of instances that were to come here and do not. nova.compute.resource_tracker `_update_usage_from_instances` */
+  async dropStaleClaims(ctx: RequestContext): Promise<void> {
+    const claimed = this.#deps.tracker.claimed()
+    const instances = await this.#deps.conductor.instanceGetByHost(ctx, this.#options.host)
+    const booked = new Set(instances.map(({ ref }) => ref.uid))
+    for (const uid of claimed) if (!booked.has(uid)) this.#deps.tracker.release(uid)
+  }
+
   /** Compares every guest with its instance. nova.compute.manager `_sync_power_states`. */
   async syncPowerStates(ctx: RequestContext): Promise<void> {
+    await this.dropStaleClaims(ctx)
     await this.#audit.compareAll(ctx)
     await this.#audit.reapUnknown(ctx)
   }

@@ -16,7 +16,12 @@ export function serveCompute(
     .handle(getConsoleOutput, (ctx, { instance, lines }) =>
       whileAvailable(() => manager.getConsoleOutput(ctx, instance, lines)),
     )
-    .handle(updateAvailableResource, () => whileAvailable(() => reporter.reportAnew()))
+    .handle(updateAvailableResource, (ctx) =>
+      whileAvailable(async () => {
+        await manager.dropStaleClaims(ctx)
+        await reporter.reportAnew()
+      }),
+    )
   for (const method of Object.keys(HOST_METHODS) as HostMethod[]) {
     server.handle(HOST_METHODS[method], (ctx, args) =>
       whileAvailable(() => manager.perform(ctx, method, args)),

@@ -3,6 +3,7 @@ import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { actionInFlight } from '../apis/v1alpha1/operations.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import { InstanceNotFound } from '../common/errors.ts'
+import type { FreedHosts } from '../compute/freed-hosts.ts'
 import type { Logger } from '../common/log.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import { afterFailure } from '../objects/after-failure.ts'
@@ -27,11 +28,13 @@ export class DeadLetterOffice {
   readonly #actions: ActionStore
   readonly #events: EventRecorder
   readonly #clock: Clock
+  readonly #freed: FreedHosts
   readonly #log: Logger
 
   constructor(deps: {
     readonly instances: InstanceStore
     readonly actions: ActionStore
+    readonly freed: FreedHosts
     readonly events: EventRecorder
     readonly clock: Clock
     readonly log: Logger
@@ -40,6 +43,7 @@ export class DeadLetterOffice {
     this.#actions = deps.actions
     this.#events = deps.events
     this.#clock = deps.clock
+    this.#freed = deps.freed
     this.#log = deps.log.named('nova.conductor.dead_letters')
   }
 
@@ -74,6 +78,7 @@ export class DeadLetterOffice {
       message: error.message,
       progress: about.data.progress ?? NO_PROGRESS,
     })
+    await this.#freed.tell(ctx, instance, saved)
     this.#events.record({
       object: saved,
       type: 'Warning',

@@ -15,6 +15,7 @@ import type { InstanceStore } from '../objects/instance-store.ts'
 import { type ExpectedState, hostsOf, type InstanceUpdate, toFault } from '../objects/instance-update.ts'
 import { nextMessage } from '../objects/next-message.ts'
 import { RecentInstances } from '../objects/recent-instances.ts'
+import type { FreedHosts } from '../compute/freed-hosts.ts'
 import type { TaskSender } from '../compute/task-sender.ts'
 import { GuestVanished } from '../common/state-errors.ts'
 import { isCarriedOut } from './carried-out.ts'
@@ -36,6 +37,7 @@ interface ConductorDeps {
   readonly requests: BuildRequestResolver
   /** Tells whoever has the next turn with an instance. */
   readonly sender: TaskSender
+  readonly freed: FreedHosts
   readonly events: EventRecorder
   readonly clock: Clock
   readonly log: Logger
@@ -111,6 +113,7 @@ export class ConductorManager {
    */
   async instanceUpdate(ctx: RequestContext, host: string, args: InstanceUpdateArgs): Promise<InstanceView> {
     checkComputeMaySet(host, args.update)
+    const before = args.update.migration === null ? await this.#get(args.instance) : undefined
     const saved = await this.#saveOnce(ctx, host, args)
     this.#log.with(ctx, args.instance.uid).info('Saved instance', {
       host,
@@ -121,6 +124,7 @@ export class ConductorManager {
     if (args.note) await this.#note(ctx, saved, host, args.note)
     const next = nextMessage(saved)
     if (next?.to === 'compute' && next.turn.host !== host) await this.#deps.sender.send(ctx, saved)
+    if (before) await this.#deps.freed.tell(ctx, before, saved, host)
     return toView(saved)
   }
 

@@ -1,4 +1,5 @@
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
+import { FreedHosts } from '../compute/freed-hosts.ts'
 import { HostStates } from '../compute/host-states.ts'
 import { Preparation } from '../compute/preparation.ts'
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
@@ -53,13 +54,14 @@ export class ApiWorld {
     const cache = this.cache.informer
     this.actions = new ActionStore(deps)
     this.recorder = new EventRecorder(deps, { component: 'nova-api' })
+    const compute = new ComputeRpcApi({ rpc })
     const requests = new BuildRequestResolver(deps)
     const hosts = new HostStates({ nodes: this.nodes.informer })
     this.hosts = hosts
     this.sender = new TaskSender({
       requests,
       scheduler: new SchedulerRpcApi({ rpc }),
-      compute: new ComputeRpcApi({ rpc }),
+      compute,
     })
     this.instances = new InstanceStore({ ...deps, observe: (one) => cache.observe(one) })
     this.api = new ComputeApi({
@@ -71,6 +73,7 @@ export class ApiWorld {
       hosts,
       events: this.recorder,
       sender: this.sender,
+      freed: new FreedHosts({ compute }),
     })
   }
 

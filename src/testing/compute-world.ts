@@ -7,6 +7,7 @@ import { ComputeManager, type ComputeOptions } from '../compute/manager.ts'
 import { ResourceTracker } from '../compute/resource-tracker.ts'
 import { ConductorApi } from '../conductor/api.ts'
 import { ComputeRpcApi } from '../compute/rpcapi.ts'
+import { FreedHosts } from '../compute/freed-hosts.ts'
 import { TaskSender } from '../compute/task-sender.ts'
 import { GuestAssigner } from '../conductor/guest-assigner.ts'
 import { SnapshotImages } from '../conductor/snapshot-images.ts'
@@ -70,10 +71,11 @@ export class ComputeWorld {
     const requests = new BuildRequestResolver(deps)
     const instances = new InstanceStore(deps)
     const rpc = this.rpc.client({ service: 'conductor' })
+    const compute = new ComputeRpcApi({ rpc })
     const sender = new TaskSender({
       requests,
       scheduler: new SchedulerRpcApi({ rpc }),
-      compute: new ComputeRpcApi({ rpc }),
+      compute,
     })
     const manager = new ConductorManager({
       ...deps,
@@ -81,6 +83,7 @@ export class ComputeWorld {
       actions: this.actions,
       requests,
       sender,
+      freed: new FreedHosts({ compute }),
       events: this.#events,
     })
     const guests = new GuestAssigner({ ...deps, instances, guests: new FakeGuestAssignment() })

@@ -2,26 +2,32 @@ import { expect } from 'vitest'
 import { COMPUTE_NODE } from '../../src/apis/v1alpha1/compute-node.ts'
 import { INSTANCE, type Instance } from '../../src/apis/v1alpha1/instance.ts'
 import type { KubeObject } from '../../src/kube/resource.ts'
+import { bookingsOf } from '../../src/objects/bookings.ts'
 import { HOST_LABEL, INSTANCE_UID_LABEL } from '../../src/virt/kubevirt/ownership.ts'
 import { SECRET, VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../../src/virt/kubevirt/resources.ts'
 import { eventually } from './eventually.ts'
 import type { World } from './world.ts'
 
 /**
- * What must hold of a world whenever nothing is being done: every instance that is active or stopped has its
- * one VM on its host, nothing else has one, what the agents claim is what is bound, and nothing is left over.
+ * What must hold of a world whenever nothing is being done: every instance that was launched has its one VM on its host
+ * (one that is shelved and offloaded on none), nothing else has one, what the agents claim is what is bound, and nothing is
+ * left over.
  */
 export async function audit(world: World): Promise<void> {
   const { items: instances } = await world.client.list(INSTANCE)
   expect(instances.filter(isBusy).map(describe)).toEqual([])
 
   const { items: vms } = await world.client.list(VIRTUAL_MACHINE)
-  const ours = vms.filter((vm) => uidOf(vm) !== undefined)
+  // What is in error may have a guest or none.
+  const inError = new Set(instances.filter(isInError).map(({ metadata }) => metadata.uid))
+  const ours = vms.filter((vm) => uidOf(vm) !== undefined && !inError.has(uidOf(vm)))
   const found = ours.map((vm) => `${uidOf(vm)} on ${vm.metadata.labels?.[HOST_LABEL]}`)
-  const wanted = instances.filter(hasGuest).map(({ metadata, status }) => `${metadata.uid} on ${status.host}`)
+  const wanted = instances
+    .filter(hasGuest)
+    .map(({ metadata, status }) => `${metadata.uid} on ${status.host ?? ''}`)
   expect(found.toSorted()).toEqual(wanted.toSorted())
 
-  const uids = new Set(ours.map(uidOf))
+  const uids = new Set(vms.map(uidOf))
   const { items: vmis } = await world.client.list(VIRTUAL_MACHINE_INSTANCE)
   expect(vmis.filter((vmi) => uidOf(vmi) && !uids.has(uidOf(vmi))).map(nameOf)).toEqual([])
   const { items: secrets } = await world.client.list(SECRET)
@@ -60,7 +66,11 @@ function describe({ metadata, status }: Instance): string {
 }
 
 function hasGuest({ status }: Instance): boolean {
-  return status.vmState === 'active' || status.vmState === 'stopped'
+  return status.vmState !== 'building' && status.vmState !== 'error' && status.vmState !== 'deleted'
+}
+
+function isInError({ status }: Instance): boolean {
+  return status.vmState === 'error'
 }
 
 function uidOf({ metadata }: KubeObject): string | undefined {
@@ -81,9 +91,8 @@ async function claimed(world: World): Promise<Readonly<Record<string, number>>> 
 /** The same from the instances that are bound there. */
 function bound(instances: readonly Instance[]): Readonly<Record<string, number>> {
   const sums: Record<string, number> = {}
-  for (const { status } of instances) {
-    const { host, flavor } = status
-    if (host && flavor) sums[host] = (sums[host] ?? 0) + flavor.memoryMb
+  for (const { host, flavor } of instances.flatMap(bookingsOf)) {
+    sums[host] = (sums[host] ?? 0) + flavor.memoryMb
   }
   return sums
 }

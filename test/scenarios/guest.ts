@@ -90,24 +90,36 @@ export function describeGuests(makeWorld: MakeWorld, guests: Guests = 'simulated
       expect((await project.get(name)).status.vmState).toBe('stopped')
     })
 
-    it('whose VM was deleted behind our back is warned of, and its instance stays active, as in Nova', async () => {
+    it('whose VM was deleted behind our back is told of as a fault', async () => {
       const { status, metadata } = await project.launch('vanished')
 
       await world.client.delete(VIRTUAL_MACHINE, ref('vanished'))
 
-      await eventually('the agent warns', () =>
-        linesAbout(`nova-compute-${status.host}`, metadata.uid).some((line) =>
-          line.includes('the guest is gone and its instance is active'),
-        ),
-      )
-      expect((await project.get('vanished')).status).toMatchObject({ vmState: 'active' })
-      await project.delete('vanished')
-      await project.untilGone('vanished')
+      const fault = await project.untilFault('vanished')
+      expect(fault).toMatchObject({
+        code: 500,
+        reason: 'GuestVanished',
+        host: status.host,
+        message: `The guest of instance ${metadata.uid} is gone from ${status.host}: its VirtualMachine was removed. Rebuild the instance, or delete it.`,
+      })
+      expect((await project.get('vanished')).status).toMatchObject({
+        powerState: 'NOSTATE',
+        host: status.host,
+      })
+      expect((await project.event('vanished', 'GuestVanished')).type).toBe('Warning')
+      const { status: after } = await project.perform({
+        action: 'rebuild',
+        instance: 'vanished',
+        image: 'cirros',
+      })
+      expect(after).toMatchObject({ vmState: 'active', powerState: 'RUNNING' })
+      expect(after).not.toHaveProperty('fault')
     })
 
     it('whose VM is gone counts as off, and cannot be started: that ends at once, and says what to do', async () => {
       const { status, metadata } = await project.launch('lost')
       await world.client.delete(VIRTUAL_MACHINE, ref('lost'))
+      await project.untilFault('lost')
 
       await project.patch('lost', { powerState: 'Shutdown' })
       await project.untilState('lost', 'stopped')

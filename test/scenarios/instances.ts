@@ -5,7 +5,11 @@ import {
   type InstanceStatus,
   type InstanceStatusFault,
 } from '../../src/apis/v1alpha1/instance.ts'
-import { INSTANCE_ACTION, type InstanceAction } from '../../src/apis/v1alpha1/instance-action.ts'
+import {
+  INSTANCE_ACTION,
+  type InstanceAction,
+  type InstanceActionSpec,
+} from '../../src/apis/v1alpha1/instance-action.ts'
 import { defineResource, type KubeObject } from '../../src/kube/resource.ts'
 import { VIRTUAL_MACHINE, type VirtualMachine } from '../../src/virt/kubevirt/resources.ts'
 import { eventually } from './eventually.ts'
@@ -33,6 +37,7 @@ const EVENT = defineResource<KubeEvent>({
 export class Project {
   readonly #world: World
   readonly namespace: string
+  #asked = 0
 
   constructor(world: World, namespace: string) {
     this.#world = world
@@ -109,6 +114,32 @@ export class Project {
     return eventually(`${action} of ${name} has ended`, async () =>
       (await this.actions(name)).findLast((one) => one.spec.action === action && one.status?.result),
     )
+  }
+
+  /** Asks for an operation by an InstanceAction. */
+  async ask(spec: InstanceActionSpec): Promise<InstanceAction> {
+    return this.#world.client.create(INSTANCE_ACTION, {
+      apiVersion: 'compute.kilonova.dev/v1alpha1',
+      kind: 'InstanceAction',
+      metadata: {
+        namespace: this.namespace,
+        name: `${spec.instance}-${spec.action.toLowerCase()}-${++this.#asked}`,
+      },
+      spec,
+    })
+  }
+
+  /** Asks for an operation, and waits for how it ends. */
+  async done(spec: InstanceActionSpec): Promise<InstanceAction> {
+    return this.actionNamed((await this.ask(spec)).metadata.name)
+  }
+
+  /** Asks for an operation that must succeed, and gives the instance as it then is. */
+  async perform(spec: InstanceActionSpec): Promise<Instance> {
+    const { status } = await this.done(spec)
+    if (status?.result !== 'Success')
+      throw new Error(`${spec.action} of ${spec.instance}: ${status?.message}`)
+    return this.until(spec.instance, (one) => one.status.taskState === undefined)
   }
 
   /** Waits until this very action says how it ended. */

@@ -28,19 +28,8 @@ export function describeLocks(makeWorld: MakeWorld, guests: Guests = 'simulated'
     })
     afterAll(() => leave(world))
 
-    async function ask(spec: InstanceActionSpec): Promise<InstanceAction> {
-      return world.client.create(INSTANCE_ACTION, {
-        apiVersion: 'compute.kilonova.dev/v1alpha1',
-        kind: 'InstanceAction',
-        metadata: { namespace: project.namespace, name: `${spec.instance}-${spec.action}-${++count}` },
-        spec,
-      })
-    }
-
-    async function done(spec: InstanceActionSpec): Promise<InstanceAction> {
-      const { metadata } = await ask(spec)
-      return project.actionNamed(metadata.name)
-    }
+    const ask = (spec: InstanceActionSpec): Promise<InstanceAction> => project.ask(spec)
+    const done = (spec: InstanceActionSpec): Promise<InstanceAction> => project.done(spec)
 
     it('the examples lock and unlock an instance', async () => {
       const { metadata } = await project.launch('web')
@@ -172,5 +161,3 @@ export function describeLocks(makeWorld: MakeWorld, guests: Guests = 'simulated'
     })
   })
 }
-
-let count = 0

@@ -155,7 +155,11 @@ export function describeMessages(makeWorld: MakeWorld): void {
       await world.services.stop('nova-api')
       await project.setStatus('accused', { taskState: 'powering-off', requestId: REQUEST_ID })
 
-      const newer = defineMethod({ name: HOST_METHODS.stop_instance.name, version: '2.0', args: HOST_METHODS.stop_instance.args })
+      const newer = defineMethod({
+        name: HOST_METHODS.stop_instance.name,
+        version: '2.0',
+        args: HOST_METHODS.stop_instance.args,
+      })
       const instance = { namespace: project.namespace, name: 'accused', uid: metadata.uid ?? '' }
       await rpc.cast(ctx, { topic: 'compute', host: status.host ?? '' }, newer, { instance })
 

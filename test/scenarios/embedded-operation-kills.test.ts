@@ -1,0 +1,7 @@
+import { describe } from 'vitest'
+import { makeEmbeddedWorld } from './embedded-world.ts'
+import { describeOperationKills } from './operation-kills.ts'
+
+describe('on the embedded cluster', () => {
+  describeOperationKills(makeEmbeddedWorld)
+})

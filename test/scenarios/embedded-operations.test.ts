@@ -1,0 +1,9 @@
+import { describe } from 'vitest'
+import { makeEmbeddedWorld } from './embedded-world.ts'
+import { describeMoves } from './moves.ts'
+import { describeOperations } from './operations.ts'
+
+describe('on the embedded cluster', () => {
+  describeOperations(makeEmbeddedWorld)
+  describeMoves(makeEmbeddedWorld)
+})
