@@ -313,14 +313,14 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['soft-deleting'],
     success: ['soft-delete'],
     unlikeNova:
-      'An action of its own: what kubectl delete has begun cannot be taken back in Kubernetes. Nova’s delete is a soft one where reclaim_instance_interval is set.',
+      'An action of its own: what kubectl delete has begun cannot be taken back in Kubernetes. Nova’s delete is a soft one where reclaim_instance_interval is set. Nova softly deletes from every state and over every task; here only from those it can be restored from, with nothing in flight.',
   },
   restore: {
     action: 'restore',
     askedBy: 'InstanceAction',
     vmStates: ['soft-delete'],
     taskStates: IDLE,
-    lock: 'allows',
+    lock: 'refuses',
     host: 'bound',
     path: ['restoring'],
     success: ['active'],
