@@ -6,6 +6,7 @@ import { COMPUTE_NODE } from './compute-node.ts'
 import { FLAVOR, type FlavorSpec } from './flavor.ts'
 import { IMAGE, type Image, type ImageSpec } from './image.ts'
 import { INSTANCE, type Instance, type InstanceSpec } from './instance.ts'
+import { TASK_STATES, VM_STATES } from './states.ts'
 
 let kube: EmbeddedKube
 let count = 0
@@ -50,6 +51,19 @@ describe('an instance', () => {
       status: NEW_STATUS,
       spec: { powerState: 'Running' },
     })
+  })
+
+  it.each([
+    { what: 'vm_state', field: 'vmState', values: VM_STATES },
+    { what: 'task_state', field: 'taskState', values: TASK_STATES },
+  ])('may have every $what there is', async ({ field, values }) => {
+    const { metadata } = await createInstance({})
+    const ref = { namespace: 'default', name: metadata.name }
+    for (const value of values) {
+      const patch = { status: { [field]: value } }
+      const { status } = await kube.client.mergePatch(INSTANCE, ref, patch, { subresource: 'status' })
+      expect(status).toMatchObject({ [field]: value })
+    }
   })
 
   it.each([
@@ -171,7 +185,27 @@ describe('an instance', () => {
     { what: '17 hosts that failed', status: { triedHosts: names(17) }, says: 'status.triedHosts' },
     { what: '8 alternates', status: { alternates: names(8) }, says: undefined },
     { what: '9 alternates', status: { alternates: names(9) }, says: 'status.alternates' },
-    { what: 'a task of no operation', status: { taskState: 'rebooting' }, says: 'status.taskState' },
+    {
+      what: 'a migration of no type',
+      status: { migration: { type: 'teleport', status: 'accepted', oldVmState: 'active' } },
+      says: 'status.migration.type',
+    },
+    {
+      what: 'a migration that is through',
+      status: { migration: { type: 'resize', status: 'done', oldVmState: 'active' } },
+      says: 'status.migration.status',
+    },
+    {
+      what: 'a migration of what cannot move',
+      status: { migration: { type: 'resize', status: 'accepted', oldVmState: 'rescued' } },
+      says: 'status.migration.oldVmState',
+    },
+    {
+      what: 'a migration that was accepted',
+      status: { migration: { type: 'resize', status: 'accepted', oldVmState: 'active' } },
+      says: undefined,
+    },
+    { what: 'a task of no operation', status: { taskState: 'dancing' }, says: 'status.taskState' },
   ])('whose status holds $what: $says', async ({ status, says }) => {
     const { metadata } = await createInstance({})
     const ref = { namespace: 'default', name: metadata.name }
