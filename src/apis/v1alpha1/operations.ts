@@ -20,7 +20,7 @@ export interface Operation {
   readonly path: readonly TaskState[]
   /** The vm_states it may end in when all goes well; `unchanged` is the one it began in. */
   readonly success: readonly (VmState | 'unchanged')[]
-  /** What is not as in Nova, and why; empty where nothing is. */
+  /** What is not as in Nova, and why, in Markdown; empty where nothing is. */
   readonly unlikeNova: string
 }
 
@@ -45,7 +45,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['scheduling', 'spawning'],
     success: ['active'],
     unlikeNova:
-      'networking and block_device_mapping are not passed through: KubeVirt does both as part of the spawn, and each would cost a write.',
+      '`networking` and `block_device_mapping` are not passed through: KubeVirt does both as part of the spawn, and each would cost a write.',
   },
   delete: {
     action: 'delete',
@@ -114,7 +114,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['suspending'],
     success: ['suspended'],
     unlikeNova:
-      'KubeVirt cannot save a guest’s memory and bring it back: there it is refused with NotSupported, and the instance stays active (adr/0007).',
+      'KubeVirt cannot save a guest’s memory and bring it back: there it is refused with `NotSupported`, and the instance stays active ([why](adr/0008-suspend.md)).',
   },
   resume: {
     action: 'resume',
@@ -125,7 +125,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'bound',
     path: ['resuming'],
     success: ['active'],
-    unlikeNova: 'As suspend.',
+    unlikeNova: 'As `suspend`: an instance that cannot be suspended need not be resumed.',
   },
   rebootSoft: {
     action: 'reboot',
@@ -137,7 +137,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['rebooting'],
     success: ['active'],
     unlikeNova:
-      'reboot_pending and reboot_started are not passed through. A guest that does not react leaves a fault and stays active; libvirt’s driver resets it after a time.',
+      '`reboot_pending` and `reboot_started` are not passed through. A guest that does not react leaves a fault and stays active; libvirt’s driver resets it after a time. One that does not run any more is found by the comparison of power states, and becomes `stopped`; Nova’s is in `error`.',
   },
   rebootHard: {
     action: 'reboot',
@@ -149,7 +149,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['rebooting_hard'],
     success: ['active'],
     unlikeNova:
-      'spec.powerState becomes Running, because that is what was asked for. A guest that is gone is not made anew: rebuild it.',
+      '`reboot_pending_hard` and `reboot_started_hard` are not passed through. `spec.powerState` becomes `Running`, because that is what was asked for. A guest that is gone is not made anew: rebuild it. A failure ends in `error`, from which it can be tried again; Nova looks whether the guest runs after all, and leaves it active then.',
   },
   rescue: {
     action: 'rescue',
@@ -172,7 +172,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['unrescuing'],
     success: ['active'],
     unlikeNova:
-      'An instance whose spec.powerState is Shutdown is stopped afterwards, by an action of its own.',
+      'An instance whose `spec.powerState` is `Shutdown` is stopped afterwards, by an action of its own.',
   },
   rebuild: {
     action: 'rebuild',
@@ -184,7 +184,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['rebuilding'],
     success: ['active', 'stopped'],
     unlikeNova:
-      'rebuild_block_device_mapping and rebuild_spawning are not passed through. Name, metadata and user data stay: they are changed on the Instance.',
+      '`rebuild_block_device_mapping` and `rebuild_spawning` are not passed through. Name, metadata and user data stay: what can be changed of them is changed on the Instance. `spec.image` follows.',
   },
   resize: {
     action: 'resize',
@@ -196,7 +196,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['resize_prep', 'resize_migrating', 'resize_migrated'],
     success: ['resized'],
     unlikeNova:
-      'Asked for by another spec.flavor. resize_finish is not passed through. It always goes to another host (Nova: allow_resize_to_same_host, off by default too).',
+      '`resize_finish` is not passed through. It always goes to another host (Nova: `allow_resize_to_same_host`, off by default too), and never to a smaller disk, which Nova leaves to the hypervisor.',
   },
   confirmResize: {
     action: 'confirmResize',
@@ -208,7 +208,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['resize_confirming'],
     success: ['active', 'stopped'],
     unlikeNova:
-      'It has a task_state, resize_confirming, so that it is watched as every operation is; Nova’s has none. The API’s word stays VERIFY_RESIZE.',
+      'It has a task_state, so that it is watched as every operation is. The API’s word stays `VERIFY_RESIZE`.',
   },
   revertResize: {
     action: 'revertResize',
@@ -219,7 +219,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'bound',
     path: ['resize_reverting'],
     success: ['active', 'stopped'],
-    unlikeNova: 'spec.flavor goes back as well.',
+    unlikeNova: '`spec.flavor` goes back as well.',
   },
   migrate: {
     action: 'migrate',
@@ -230,7 +230,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'up',
     path: ['resize_prep', 'resize_migrating', 'resize_migrated'],
     success: ['resized'],
-    unlikeNova: 'As resize.',
+    unlikeNova: 'As `resize`.',
   },
   'live-migration': {
     action: 'live-migration',
@@ -242,7 +242,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['migrating'],
     success: ['unchanged'],
     unlikeNova:
-      'Whether disks can be copied along is KubeVirt’s to say: there is no block_migration to choose. It cannot be aborted or forced to complete by an action.',
+      'Whether disks can be copied along is KubeVirt’s to say: there is no `block_migration` to choose. It cannot be aborted or forced to complete by an action. KubeVirt leaves the guest where it was, and running, when a migration fails: so the vm_state stays, where Nova may end in `error`.',
   },
   evacuate: {
     action: 'evacuate',
@@ -254,7 +254,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['rebuilding'],
     success: ['stopped'],
     unlikeNova:
-      'An instance whose spec.powerState is Running is started afterwards, by an action of its own; Nova’s stays stopped since microversion 2.95.',
+      'The disks come along, which must be on storage that other hosts reach. An instance whose `spec.powerState` is `Running` is started afterwards, by an action of its own; Nova’s stays stopped since microversion 2.95.',
   },
   shelve: {
     action: 'shelve',
@@ -266,7 +266,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['shelving'],
     success: ['shelved'],
     unlikeNova:
-      'No image is uploaded: the disks stay where they are, with the VirtualMachine that is off. A container disk keeps nothing, as at every stop. The offload that follows (at once, unless shelved-offload-time says otherwise) is an action of its own.',
+      'No image is uploaded: the disks stay where they are, with the VirtualMachine that is off. A container disk keeps nothing, as at every stop. The offload that follows (at once, unless `--shelved-offload-time` says otherwise) is an action of its own.',
   },
   shelveOffload: {
     action: 'shelveOffload',
@@ -289,7 +289,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['unshelving'],
     success: ['active'],
     unlikeNova:
-      'spawning and powering-on are not passed through. An instance whose spec.powerState is Shutdown is stopped afterwards.',
+      '`spawning` and `powering-on` are not passed through. An instance whose `spec.powerState` is `Shutdown` is stopped afterwards.',
   },
   createImage: {
     action: 'createImage',
@@ -301,7 +301,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['image_snapshot'],
     success: ['unchanged'],
     unlikeNova:
-      'image_snapshot_pending, image_pending_upload and image_uploading are not passed through: the Image names the volume snapshot, and nothing is uploaded. A container disk has nothing to take an image of: NotSupported.',
+      '`image_snapshot_pending`, `image_pending_upload` and `image_uploading` are not passed through: the Image names the volume snapshot, and nothing is uploaded. A container disk has nothing to take an image of: `NotSupported`. There is no `createBackup`.',
   },
   softDelete: {
     action: 'softDelete',
@@ -313,7 +313,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['soft-deleting'],
     success: ['soft-delete'],
     unlikeNova:
-      'An action of its own: what kubectl delete has begun cannot be taken back in Kubernetes. Nova’s delete is a soft one where reclaim_instance_interval is set. Nova softly deletes from every state and over every task; here only from those it can be restored from, with nothing in flight.',
+      'An action of its own: what `kubectl delete` has begun cannot be taken back in Kubernetes. Nova’s delete is a soft one where `reclaim_instance_interval` is set, from every state and over every task; here only from those it can be restored from, with nothing in flight.',
   },
   restore: {
     action: 'restore',
@@ -324,7 +324,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'bound',
     path: ['restoring'],
     success: ['active'],
-    unlikeNova: 'An instance whose spec.powerState is Shutdown is stopped afterwards.',
+    unlikeNova: 'An instance whose `spec.powerState` is `Shutdown` is stopped afterwards.',
   },
   forceDelete: {
     action: 'forceDelete',
@@ -335,7 +335,8 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'any',
     path: [],
     success: ['unchanged'],
-    unlikeNova: 'It deletes the Instance, which is an operation of its own: kubectl delete does the same.',
+    unlikeNova:
+      'It deletes the Instance, which is an operation of its own with a record of its own: `kubectl delete` does the same.',
   },
   lock: {
     action: 'lock',
@@ -346,7 +347,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'any',
     path: [],
     success: ['unchanged'],
-    unlikeNova: 'See actions.md.',
+    unlikeNova: 'Beside Nova in [actions.md](actions.md#lock-and-unlock).',
   },
   unlock: {
     action: 'unlock',
@@ -357,7 +358,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     host: 'any',
     path: [],
     success: ['unchanged'],
-    unlikeNova: 'See actions.md.',
+    unlikeNova: 'Beside Nova in [actions.md](actions.md#lock-and-unlock).',
   },
   resetState: {
     action: 'resetState',
@@ -369,7 +370,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: [],
     success: ['active', 'error'],
     unlikeNova:
-      'It also ends the record of what was in flight. An instance reset to active whose spec.powerState says otherwise is brought there, by an action of its own.',
+      'It also ends the record of what was in flight. An instance reset to `active` whose `spec.powerState` says otherwise is brought there, by an action of its own.',
   },
   getConsoleOutput: {
     action: 'getConsoleOutput',
