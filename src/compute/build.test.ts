@@ -159,7 +159,9 @@ describe('a build that waits for its turn', () => {
     await settle()
     await kube.setStatus('two', { ...BOUND, taskState: 'deleting', requestId: 'req-2' })
 
-    await agent.manager.terminateInstance(makeContext({ requestId: 'req-2' }), refOfInstance(two))
+    await agent.manager.perform(makeContext({ requestId: 'req-2' }), 'terminate_instance', {
+      instance: refOfInstance(two),
+    })
     await waiting
 
     expect((await kube.instance('two')).status).toMatchObject({ vmState: 'deleted', powerState: 'NOSTATE' })
@@ -191,7 +193,9 @@ describe('a build that waits for its turn', () => {
     await settle()
     await kube.setStatus('two', { ...BOUND, taskState: 'deleting', requestId: 'req-2' })
 
-    await agent.manager.terminateInstance(makeContext({ requestId: 'req-2' }), refOfInstance(two))
+    await agent.manager.perform(makeContext({ requestId: 'req-2' }), 'terminate_instance', {
+      instance: refOfInstance(two),
+    })
 
     await Promise.all([earlier, later])
     expect((await kube.instance('two')).status.vmState).toBe('deleted')
@@ -337,7 +341,7 @@ describe('a build that is overtaken', () => {
     const deleting = makeContext({ requestId: 'req-2' })
     await kube.setStatus('web', { ...BOUND, taskState: 'deleting', requestId: 'req-2' })
 
-    await agent.manager.terminateInstance(deleting, refOfInstance(instance))
+    await agent.manager.perform(deleting, 'terminate_instance', { instance: refOfInstance(instance) })
     await building
 
     expect((await kube.instance()).status).toMatchObject({ vmState: 'deleted', powerState: 'NOSTATE' })

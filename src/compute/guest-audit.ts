@@ -142,8 +142,12 @@ export class GuestAudit {
 
   async #isUnknown(ctx: RequestContext, ref: InstanceRef): Promise<boolean> {
     const instance = await this.#find(ctx, ref)
-    // One that is no host's (it waits for one, or is shelved) keeps its guest; so does one that comes or goes.
-    return !instance || (instance.host !== undefined && !hostsOf(instance).includes(this.#host))
+    // One that is no host's (it waits for one, or is shelved) keeps its guest; so does one that comes or goes. One in error
+    // may have failed on its way to its host, and then this is all there is of it.
+    return (
+      !instance ||
+      (instance.host !== undefined && instance.vmState !== 'error' && !hostsOf(instance).includes(this.#host))
+    )
   }
 
   /** One guest that does not answer keeps the agent neither from the others nor from coming up. */

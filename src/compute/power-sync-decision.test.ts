@@ -1,17 +1,27 @@
 import { describe, expect, it } from 'vitest'
-import type { PowerState, TaskState, VmState } from '../apis/v1alpha1/states.ts'
+import { type PowerState, TASK_STATES, type VmState } from '../apis/v1alpha1/states.ts'
 import { decidePowerSync } from './power-sync-decision.ts'
 
 const POWERS: readonly PowerState[] = ['RUNNING', 'PAUSED', 'SUSPENDED', 'SHUTDOWN', 'CRASHED', 'NOSTATE']
 
-/** Nova's `_sync_instance_power_state`, a column for each of POWERS. */
-const TABLE: Readonly<Record<VmState, readonly ('-' | 'warn' | 'stop' | 'force-off')[]>> = {
-  active: ['-', 'warn', 'stop', 'stop', 'stop', 'warn'],
+type Act = '-' | 'warn' | 'stop' | 'force-off' | 'tell'
+
+/**
+ * Nova's `_sync_instance_power_state`, a column for each of POWERS. Ours alone: a guest that is gone is told of, where Nova only
+ * warns. Nova's force_stop of a paused instance is a stop, which is let through as its guest is off.
+ */
+const TABLE: Readonly<Record<VmState, readonly Act[]>> = {
+  active: ['-', 'warn', 'stop', 'stop', 'stop', 'tell'],
   stopped: ['force-off', 'force-off', 'force-off', '-', '-', '-'],
-  paused: ['-', '-', '-', 'force-off', 'force-off', '-'],
+  paused: ['-', '-', '-', 'stop', 'stop', '-'],
+  'soft-delete': ['warn', 'warn', 'warn', '-', 'warn', '-'],
   deleted: ['warn', 'warn', 'warn', '-', 'warn', '-'],
   building: ['-', '-', '-', '-', '-', '-'],
+  rescued: ['-', '-', '-', '-', '-', '-'],
+  resized: ['-', '-', '-', '-', '-', '-'],
   suspended: ['-', '-', '-', '-', '-', '-'],
+  shelved: ['-', '-', '-', '-', '-', '-'],
+  shelved_offloaded: ['-', '-', '-', '-', '-', '-'],
   error: ['-', '-', '-', '-', '-', '-'],
 }
 
@@ -24,19 +34,21 @@ describe('an instance whose guest’s real power is looked at', () => {
     expect(decidePowerSync(vmState, undefined, real).act).toBe(want === '-' ? 'nothing' : want)
   })
 
-  it.each<TaskState>(['scheduling', 'spawning', 'powering-off', 'powering-on', 'deleting'])(
-    'is left alone while it is %s, whatever its state and power',
-    (task) => {
-      for (const { vmState, real } of CELLS) {
-        expect(decidePowerSync(vmState, task, real)).toEqual({ act: 'nothing' })
-      }
-    },
-  )
+  it.each(TASK_STATES)('is left alone while it is %s, whatever its state and power', (task) => {
+    for (const { vmState, real } of CELLS) {
+      expect(decidePowerSync(vmState, task, real)).toEqual({ act: 'nothing' })
+    }
+  })
 
-  it('says in a warning what is wrong', () => {
-    expect(decidePowerSync('active', undefined, 'NOSTATE')).toEqual({
-      act: 'warn',
-      reason: 'the guest is gone and its instance is active',
-    })
+  it.each<{ vmState: VmState; real: PowerState; reason: string }>([
+    { vmState: 'active', real: 'PAUSED', reason: 'the guest is paused and its instance is not' },
+    {
+      vmState: 'soft-delete',
+      real: 'RUNNING',
+      reason: 'the guest of a deleted instance is still there',
+    },
+    { vmState: 'deleted', real: 'CRASHED', reason: 'the guest of a deleted instance is still there' },
+  ])('says in a warning what is wrong: $reason', ({ vmState, real, reason }) => {
+    expect(decidePowerSync(vmState, undefined, real)).toEqual({ act: 'warn', reason })
   })
 })

@@ -1,0 +1,137 @@
+import { at, OFF, RUNNING, type Short, SNAPSHOT_IMAGE } from './case.ts'
+
+/** Rescue, rebuild and snapshot. */
+export const DISK: readonly Short[] = [
+  {
+    name: 'rescue',
+    method: 'rescue_instance',
+    before: { vmState: 'active', taskState: 'rescuing' },
+    guest: at('node-1', 'RUNNING'),
+    calls: ['rescue'],
+    after: { vmState: 'rescued', status: 'RESCUE', ...RUNNING },
+    guestAfter: at('node-1', 'RUNNING'),
+    says: 'Rescued instance',
+  },
+  {
+    name: 'unrescue',
+    method: 'unrescue_instance',
+    before: { vmState: 'rescued', taskState: 'unrescuing' },
+    guest: at('node-1', 'RUNNING'),
+    calls: ['unrescue'],
+    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    guestAfter: at('node-1', 'RUNNING'),
+    says: 'Unrescued instance',
+  },
+  {
+    name: 'rebuild',
+    method: 'rebuild_instance',
+    before: { vmState: 'active', taskState: 'rebuilding' },
+    guest: at('node-1', 'RUNNING'),
+    calls: ['destroy', 'spawn'],
+    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    guestAfter: at('node-1', 'RUNNING'),
+    says: 'Rebuilt instance image=cirros',
+  },
+  {
+    name: 'rebuild of what is off',
+    method: 'rebuild_instance',
+    before: { vmState: 'stopped', taskState: 'rebuilding' },
+    guest: at('node-1', 'SHUTDOWN'),
+    calls: ['destroy', 'spawn', 'powerOff'],
+    after: { vmState: 'stopped', status: 'SHUTOFF', ...OFF },
+    guestAfter: at('node-1', 'SHUTDOWN'),
+    says: 'Rebuilt instance image=cirros',
+  },
+  {
+    name: 'snapshot',
+    method: 'snapshot_instance',
+    before: { vmState: 'active', taskState: 'image_snapshot' },
+    guest: at('node-1', 'RUNNING'),
+    calls: ['snapshot'],
+    after: { vmState: 'active', status: 'ACTIVE' },
+    guestAfter: at('node-1', 'RUNNING'),
+    says: `Took an image of the instance image=${SNAPSHOT_IMAGE}`,
+  },
+]
+
+/** Delete, and what can be taken back of it. */
+export const REMOVAL: readonly Short[] = [
+  {
+    name: 'delete',
+    method: 'terminate_instance',
+    before: { vmState: 'active', taskState: 'deleting' },
+    guest: at('node-1', 'RUNNING'),
+    calls: ['destroy'],
+    after: { vmState: 'deleted', status: 'DELETED', powerState: 'NOSTATE', addresses: [] },
+    guestAfter: undefined,
+    says: 'Terminated instance',
+  },
+  {
+    name: 'soft delete',
+    method: 'soft_delete_instance',
+    before: { vmState: 'active', taskState: 'soft-deleting' },
+    guest: at('node-1', 'RUNNING'),
+    calls: ['powerOff'],
+    after: {
+      vmState: 'soft-delete',
+      status: 'SOFT_DELETED',
+      ...OFF,
+      softDeletedAt: '2026-01-01T00:00:00.000Z',
+    },
+    guestAfter: at('node-1', 'SHUTDOWN'),
+    says: 'Shut off an instance that is deleted for now',
+  },
+  {
+    name: 'restore',
+    method: 'restore_instance',
+    before: { vmState: 'soft-delete', taskState: 'restoring', softDeletedAt: '2025-12-31T00:00:00Z' },
+    guest: at('node-1', 'SHUTDOWN'),
+    calls: ['powerOn'],
+    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    cleared: ['taskState', 'softDeletedAt'],
+    guestAfter: at('node-1', 'RUNNING'),
+    says: 'Restored instance',
+  },
+]
+
+/** Shelve, offload and unshelve. */
+export const SHELVING: readonly Short[] = [
+  {
+    name: 'shelve',
+    method: 'shelve_instance',
+    before: { vmState: 'active', taskState: 'shelving' },
+    guest: at('node-1', 'RUNNING'),
+    calls: ['powerOff'],
+    after: { vmState: 'shelved', status: 'SHELVED', ...OFF, shelvedAt: '2026-01-01T00:00:00.000Z' },
+    guestAfter: at('node-1', 'SHUTDOWN'),
+    says: 'Shelved instance',
+  },
+  {
+    name: 'offload',
+    method: 'shelve_offload_instance',
+    before: { vmState: 'shelved', taskState: 'shelving_offloading', availabilityZone: 'nova' },
+    guest: at('node-1', 'SHUTDOWN'),
+    calls: ['powerOff'],
+    after: { vmState: 'shelved_offloaded', status: 'SHELVED_OFFLOADED', ...OFF },
+    cleared: ['taskState', 'host', 'availabilityZone'],
+    guestAfter: at('node-1', 'SHUTDOWN'),
+    says: 'Offloaded instance',
+  },
+  {
+    name: 'unshelve elsewhere',
+    method: 'unshelve_instance',
+    on: 'node-2',
+    before: {
+      vmState: 'shelved_offloaded',
+      taskState: 'unshelving',
+      host: 'node-2',
+      shelvedAt: '2025-12-31T00:00:00Z',
+    },
+    guest: at('node-1', 'SHUTDOWN'),
+    calls: ['finishMigration'],
+    after: { vmState: 'active', status: 'ACTIVE', host: 'node-2', ...RUNNING },
+    cleared: ['taskState', 'shelvedAt'],
+    guestAfter: at('node-2', 'RUNNING'),
+    says: 'Unshelved instance',
+  },
+]
