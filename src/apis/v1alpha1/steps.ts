@@ -25,7 +25,7 @@ export const STEPS: Readonly<Record<TaskState, Step>> = {
   },
   spawning: {
     action: 'create',
-    rpc: ['build_and_run_instance'],
+    rpc: ['build_instances', 'build_and_run_instance'],
     driver: ['spawn'],
     failure: 'error',
     timeoutSeconds: 1800,
@@ -102,8 +102,8 @@ export const STEPS: Readonly<Record<TaskState, Step>> = {
   },
   rebuilding: {
     action: 'rebuild',
-    rpc: ['rebuild_instance'],
-    driver: ['destroy', 'spawn', 'powerOff'],
+    rpc: ['move_instance', 'rebuild_instance'],
+    driver: ['destroy', 'spawn', 'powerOff', 'finishMigration'],
     failure: 'error',
     timeoutSeconds: 1800,
   },

@@ -107,12 +107,17 @@ describe.each(OPERATION_NAMES)('%s', (name) => {
     const ends = new Set<string>(['building', ...OPERATION_NAMES.flatMap((one) => OPERATIONS[one].success)])
     expect(operation.vmStates.filter((vm) => !ends.has(vm))).toEqual([])
   })
+})
 
-  it('needs a host where an agent begins it', () => {
-    const [first] = operation.path
-    if (!first) return
-    const isAgents = !['build_instances', 'move_instance'].includes(stepOf(first).rpc[0] ?? '')
-    // A delete of what has no host is done without one; what shares a task with a move is placed elsewhere.
-    if (isAgents && name !== 'delete') expect(operation.host).not.toBe('any')
-  })
+/** What the operations need of their host: Nova's check_instance_host, and what evacuation is about. */
+it.each([
+  {
+    host: 'any',
+    names: ['create', 'delete', 'unshelve', 'forceDelete', 'lock', 'unlock', 'resetState'],
+  },
+  { host: 'up', names: ['resize', 'migrate', 'live-migration'] },
+  { host: 'down', names: ['evacuate'] },
+] as const)('the operations that need a host that is $host are just these', ({ host, names }) => {
+  const found = OPERATION_NAMES.filter((name) => OPERATIONS[name].host === host)
+  expect(found.toSorted()).toEqual(names.toSorted())
 })
