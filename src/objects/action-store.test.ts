@@ -6,16 +6,17 @@ import {
 } from '../apis/v1alpha1/instance-action.ts'
 import { isConflict, isRetryable } from '../kube/api-error.ts'
 import { apiVersionOf } from '../kube/resource.ts'
-import { makeContext, UID } from '../testing/builders.ts'
+import { makeContext, makeInstance, UID } from '../testing/builders.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { isAccepted } from './accepted-action.ts'
 import { type ActionProgress, NO_PROGRESS, StepRecorder } from './action-progress.ts'
-import { ActionStore, actionRecordName } from './action-store.ts'
+import { ActionStore, actionRecordName, recordOf } from './action-store.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const INSTANCE = { namespace: 'default', name: 'web', uid: UID }
 const NAME = 'web-stop-1f0c9a3e'
+const RECORD = { namespace: 'default', name: NAME }
 const ctx = makeContext({ requestId: REQUEST, user: 'alice' })
 
 let kube: EmbeddedKube
@@ -44,6 +45,32 @@ function makeProgress(...names: string[]): ActionProgress {
 
 it('a record is named after instance, operation and request', () => {
   expect(actionRecordName('web', 'stop', REQUEST)).toBe(NAME)
+})
+
+describe('where an operation is recorded', () => {
+  const asked = { name: 'mine', operation: 'rescue' }
+
+  it.each([
+    {
+      what: 'under a name of its own, where it was asked for on the instance',
+      status: { requestId: REQUEST },
+      want: NAME,
+    },
+    {
+      what: 'in the InstanceAction that asked for it',
+      status: { requestId: REQUEST, action: asked },
+      want: 'mine',
+    },
+    {
+      what: 'under its own name, where the InstanceAction was another’s',
+      status: { requestId: 'req-2', action: asked },
+      want: NAME,
+    },
+    { what: 'under its own name, of an instance that nothing was done to', status: {}, want: NAME },
+  ])('$what', ({ status, want }) => {
+    const ref = recordOf(makeInstance({ namespace: 'team-a', status }), REQUEST, 'stop')
+    expect(ref).toEqual({ namespace: 'team-a', name: want })
+  })
 })
 
 describe('the record of an operation', () => {
@@ -79,7 +106,7 @@ describe('the record of an operation', () => {
   it('shows how far the operation is, without an end', async () => {
     await store.begin(ctx, INSTANCE, 'stop')
 
-    await store.note(ctx, INSTANCE, 'stop', makeProgress('one'))
+    await store.note(RECORD, makeProgress('one'))
 
     const { status } = await kube.action(NAME)
     expect(status?.events).toMatchObject([{ name: 'one', host: 'node-1', result: 'Success' }])
@@ -90,7 +117,7 @@ describe('the record of an operation', () => {
     await store.begin(ctx, INSTANCE, 'stop')
     clock.jump(1500)
 
-    await store.end(ctx, INSTANCE, 'stop', { result: 'Success', progress: makeProgress('one', 'two') })
+    await store.end(RECORD, { result: 'Success', progress: makeProgress('one', 'two') })
 
     expect((await kube.action(NAME)).status).toMatchObject({
       result: 'Success',
@@ -101,10 +128,10 @@ describe('the record of an operation', () => {
 
   it('says why the operation failed, and no longer when it succeeds after all', async () => {
     await store.begin(ctx, INSTANCE, 'stop')
-    await store.end(ctx, INSTANCE, 'stop', { result: 'Error', message: 'no progress', progress: NO_PROGRESS })
+    await store.end(RECORD, { result: 'Error', message: 'no progress', progress: NO_PROGRESS })
     expect((await kube.action(NAME)).status).toMatchObject({ result: 'Error', message: 'no progress' })
 
-    await store.end(ctx, INSTANCE, 'stop', { result: 'Success', progress: NO_PROGRESS })
+    await store.end(RECORD, { result: 'Success', progress: NO_PROGRESS })
 
     const { status } = await kube.action(NAME)
     expect(status?.result).toBe('Success')
@@ -113,14 +140,24 @@ describe('the record of an operation', () => {
 
   it('keeps the steps it has when it is ended by somebody who knows of none', async () => {
     await store.begin(ctx, INSTANCE, 'stop')
-    await store.note(ctx, INSTANCE, 'stop', makeProgress('one'))
-    await store.end(ctx, INSTANCE, 'stop', { result: 'Error', message: 'no', progress: NO_PROGRESS })
+    await store.note(RECORD, makeProgress('one'))
+    await store.end(RECORD, { result: 'Error', message: 'no', progress: NO_PROGRESS })
     expect((await kube.action(NAME)).status).toMatchObject({ result: 'Error', events: [{ name: 'one' }] })
   })
 
+  it('gives back what the guest said last, and no more than fits', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    const output = `${'x'.repeat(70_000)}login:`
+    await store.end(RECORD, { result: 'Success', progress: NO_PROGRESS, output })
+
+    const { status } = await kube.action(NAME)
+    expect(status?.output).toHaveLength(65_536)
+    expect(status?.output).toMatch(/x{9}login:$/)
+  })
+
   it('that somebody removed is not made again', async () => {
-    await store.end(ctx, INSTANCE, 'stop', { result: 'Success', progress: NO_PROGRESS })
-    await store.note(ctx, INSTANCE, 'stop', NO_PROGRESS)
+    await store.end(RECORD, { result: 'Success', progress: NO_PROGRESS })
+    await store.note(RECORD, NO_PROGRESS)
     expect(await kube.actions()).toEqual([])
   })
 
@@ -131,7 +168,7 @@ describe('the record of an operation', () => {
       new Error('x'.repeat(9999)),
     )
 
-    await store.end(ctx, INSTANCE, 'stop', { result: 'Error', message: 'x'.repeat(9999), progress: failed })
+    await store.end(RECORD, { result: 'Error', message: 'x'.repeat(9999), progress: failed })
 
     const { status } = await kube.action(NAME)
     expect(status?.events).toHaveLength(64)
@@ -142,7 +179,48 @@ describe('the record of an operation', () => {
   it('fails while the API server is in trouble', async () => {
     kube.server.faults.refuse({ resource: 'instanceactions' }, 503)
     await expect(store.begin(ctx, INSTANCE, 'stop')).rejects.toSatisfy(isRetryable)
-    await expect(store.note(ctx, INSTANCE, 'stop', NO_PROGRESS)).rejects.toSatisfy(isRetryable)
+    await expect(store.note(RECORD, NO_PROGRESS)).rejects.toSatisfy(isRetryable)
+  })
+})
+
+describe('an operation that goes from service to service', () => {
+  it('has the steps of those before, once, and those of this one after them', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    await store.note(RECORD, makeProgress('scheduler', 'prep'))
+    clock.jump(1000)
+    const mine = makeProgress('resize')
+
+    const all = await store.withEarlier(RECORD, mine)
+    expect(all.events.map(({ name }) => name)).toEqual(['scheduler', 'prep', 'resize'])
+
+    await store.note(RECORD, all)
+    expect((await store.withEarlier(RECORD, mine)).events).toEqual(all.events)
+  })
+
+  it('has a step twice that was taken twice', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    await store.note(RECORD, makeProgress('prep'))
+    clock.jump(1000)
+    const { events } = await store.withEarlier(RECORD, makeProgress('prep'))
+    expect(events.map(({ name }) => name)).toEqual(['prep', 'prep'])
+  })
+
+  it('keeps why it went where it goes', async () => {
+    await store.begin(ctx, INSTANCE, 'stop')
+    const placement = { host: 'node-2', considered: 2, filters: [], weighed: [] }
+    await store.note(RECORD, { ...makeProgress('scheduler'), placement })
+    await store.note(RECORD, await store.withEarlier(RECORD, makeProgress('prep')))
+    expect((await kube.action(NAME)).status?.placement).toEqual(placement)
+  })
+
+  it('has its own steps where its record was removed', async () => {
+    const mine = makeProgress('resize')
+    expect(await store.withEarlier(RECORD, mine)).toEqual(mine)
+  })
+
+  it('fails while its record cannot be read', async () => {
+    kube.server.faults.refuse({ resource: 'instanceactions' }, 503)
+    await expect(store.withEarlier(RECORD, NO_PROGRESS)).rejects.toSatisfy(isRetryable)
   })
 })
 

@@ -1,18 +1,75 @@
 import { describe, expect, it } from 'vitest'
-import { KubernetesUnavailable } from '../common/errors.ts'
+import { TASK_STATES, type TaskState, type VmState } from '../apis/v1alpha1/states.ts'
+import { KubernetesUnavailable, NotSupported } from '../common/errors.ts'
 import { ApiError } from '../kube/api-error.ts'
 import { afterFailure } from './after-failure.ts'
 import { whileAvailable } from './unavailable.ts'
 
-it.each([
-  { task: 'scheduling', what: 'in error and idle', want: { vmState: 'error', taskState: null } },
-  { task: 'spawning', what: 'in error and idle', want: { vmState: 'error', taskState: null } },
-  { task: 'powering-off', what: 'in its vm_state and idle', want: { taskState: null } },
-  { task: 'powering-on', what: 'in its vm_state and idle', want: { taskState: null } },
-  { task: 'deleting', what: 'in error, with the delete still to be done', want: { vmState: 'error' } },
-] as const)('a failed $task leaves an instance $what', ({ task, want }) => {
-  expect(afterFailure(task)).toEqual(want)
+/** The vm_state that each task leaves when it fails for good, as Nova's decorators do: null where it stays. */
+const LEAVES: Readonly<Record<TaskState, VmState | null>> = {
+  scheduling: 'error',
+  spawning: 'error',
+  'powering-off': null,
+  'powering-on': null,
+  pausing: null,
+  unpausing: null,
+  suspending: 'error',
+  resuming: 'error',
+  rebooting: null,
+  rebooting_hard: 'error',
+  rescuing: 'error',
+  unrescuing: 'error',
+  rebuilding: 'error',
+  resize_prep: null,
+  resize_migrating: 'error',
+  resize_migrated: 'error',
+  resize_confirming: 'error',
+  resize_reverting: 'error',
+  migrating: null,
+  shelving: null,
+  shelving_offloading: null,
+  unshelving: null,
+  image_snapshot: null,
+  'soft-deleting': null,
+  restoring: null,
+  deleting: 'error',
+}
+
+describe.each(TASK_STATES)('a failed %s', (taskState) => {
+  const leaves = LEAVES[taskState]
+
+  it(`leaves an instance ${leaves ? `in ${leaves}` : 'in its vm_state'}, idle and going nowhere`, () => {
+    const after = afterFailure({ taskState, vmState: 'active' }, new Error('no'))
+    if (taskState === 'deleting') return expect(after).toEqual({ vmState: 'error' })
+    expect(after).toEqual({ taskState: null, migration: null, ...(leaves && { vmState: leaves }) })
+  })
+
+  it('changes no vm_state where the hypervisor cannot do it at all', () => {
+    if (taskState === 'deleting') return
+    const error = new NotSupported({ operation: 'it', reason: 'there is no such thing' })
+    expect(afterFailure({ taskState, vmState: 'active' }, error)).toEqual({
+      taskState: null,
+      migration: null,
+    })
+  })
 })
+
+it('a failed delete stays under way: something may be left to remove', () => {
+  expect(afterFailure({ taskState: 'deleting', vmState: 'active' })).not.toHaveProperty('taskState')
+})
+
+it.each([
+  {
+    vmState: 'shelved_offloaded',
+    want: { taskState: null, migration: null, host: null, availabilityZone: null },
+  },
+  { vmState: 'shelved', want: { taskState: null, migration: null } },
+] as const)(
+  'a failed unshelve of one that is $vmState leaves it the host it had before',
+  ({ vmState, want }) => {
+    expect(afterFailure({ taskState: 'unshelving', vmState }, new Error('no'))).toEqual(want)
+  },
+)
 
 describe('work on the Kubernetes API', () => {
   const failed = (code: number): ApiError => new ApiError({ code, reason: 'x', message: 'sorry' })

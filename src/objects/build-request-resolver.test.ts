@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { FlavorMemoryTooSmall, FlavorNotFound, ImageNotFound } from '../common/errors.ts'
 import { isRetryable } from '../kube/api-error.ts'
 import { makeInstance } from '../testing/builders.ts'
@@ -31,6 +32,57 @@ describe('the request to build an instance', () => {
     expect(request.flavor).toEqual(flavor)
   })
 
+  describe('of one that is resized', () => {
+    const small = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
+    const big = { name: 'm1.big', vcpus: 4, memoryMb: 2048, diskGb: 10 }
+    const sizes = { oldFlavor: small, newFlavor: big }
+    const way = { type: 'resize', oldVmState: 'active', sourceHost: 'node-1' } as const
+
+    it.each<{ what: string; status: InstanceStatus; want: object }>([
+      {
+        what: 'the size it is to have, before it goes',
+        status: { host: 'node-1', flavor: small, migration: { ...way, ...sizes, status: 'accepted' } },
+        want: big,
+      },
+      {
+        what: 'the size it is to have, where it goes',
+        status: {
+          host: 'node-2',
+          flavor: big,
+          migration: { ...way, ...sizes, status: 'running', destHost: 'node-2' },
+        },
+        want: big,
+      },
+      {
+        what: 'the size it had, where it goes back',
+        status: {
+          host: 'node-1',
+          flavor: small,
+          migration: { ...way, ...sizes, status: 'reverting', destHost: 'node-2' },
+        },
+        want: small,
+      },
+      {
+        what: 'its size, where it only moves',
+        status: {
+          host: 'node-1',
+          flavor: small,
+          migration: { ...way, type: 'migration', status: 'accepted' },
+        },
+        want: small,
+      },
+    ])('has $what', async ({ status, want }) => {
+      expect((await resolver.resolve(makeInstance({ status }))).flavor).toEqual(want)
+    })
+  })
+
+  it('has the image of the last rebuild', async () => {
+    const request = await resolver.resolve(
+      makeInstance({ spec: { image: 'none' }, status: { image: 'cirros' } }),
+    )
+    expect(request.image.name).toBe('cirros')
+  })
+
   it.each([
     { what: 'a flavor that is not there', spec: { flavor: 'm9' }, error: FlavorNotFound },
     { what: 'an image that is not there', spec: { image: 'none' }, error: ImageNotFound },
@@ -43,5 +95,22 @@ describe('the request to build an instance', () => {
     const disarm = kube.server.faults.refuse({ resource: 'flavors' }, 500, 1)
     await expect(resolver.resolve(makeInstance())).rejects.toSatisfy(isRetryable)
     disarm()
+  })
+})
+
+describe('what an operation looks up by name', () => {
+  it('is found as it is now', async () => {
+    expect(await resolver.flavor('m1.tiny')).toEqual({ name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 })
+    expect(await resolver.disk('cirros')).toEqual({
+      kind: 'containerDisk',
+      image: 'registry.example/cirros',
+    })
+    expect((await resolver.image('huge')).spec.minRamMb).toBe(4096)
+  })
+
+  it('is told where it is not there', async () => {
+    await expect(resolver.flavor('m9')).rejects.toThrow(FlavorNotFound)
+    await expect(resolver.disk('none')).rejects.toThrow(ImageNotFound)
+    await expect(resolver.image('none')).rejects.toThrow(ImageNotFound)
   })
 })

@@ -113,7 +113,7 @@ describe('a build request', () => {
     const { containerDisk: _, ...rest } = spec
     const bare: Image = { ...image, spec: rest }
     expect(() => toBuildRequest(makeInstance(), FLAVOR, bare)).toThrow(
-      `Build of instance ${UID} aborted: image cirros names no source for its disk`,
+      'Image cirros is unacceptable: it names no source for its disk',
     )
   })
 })

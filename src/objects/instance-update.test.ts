@@ -8,6 +8,7 @@ import {
 import { makeInstance, NEW_STATUS, UID } from '../testing/builders.ts'
 import {
   checkExpected,
+  hostsOf,
   type ExpectedState,
   type InstanceUpdate,
   toFault,
@@ -24,6 +25,29 @@ const BOUND: InstanceStatus = {
   attempt: 2,
   requestId: REQUEST,
 }
+
+const MOVING: InstanceStatus = {
+  vmState: 'resized',
+  host: 'node-2',
+  migration: {
+    type: 'resize',
+    status: 'finished',
+    oldVmState: 'active',
+    sourceHost: 'node-1',
+    destHost: 'node-2',
+  },
+}
+
+describe('the hosts that have a say in an instance', () => {
+  it.each([
+    { what: 'its own', status: BOUND, want: ['node-1'] },
+    { what: 'none, before it has one', status: NEW_STATUS, want: [] },
+    { what: 'both ends of its way', status: MOVING, want: ['node-2', 'node-1', 'node-2'] },
+  ])('are $what', ({ status, want }) => {
+    const { host, migration } = status
+    expect(hostsOf({ host, migration })).toEqual(want)
+  })
+})
 
 describe('what a change expects', () => {
   it.each<{ what: string; status: InstanceStatus; expected: ExpectedState }>([
@@ -44,6 +68,9 @@ describe('what a change expects', () => {
     { what: 'its request', status: BOUND, expected: { requestId: REQUEST } },
     { what: 'its lock', status: { ...BOUND, lockedBy: 'owner' }, expected: { lockedBy: 'owner' } },
     { what: 'no lock, where there is none', status: BOUND, expected: { lockedBy: null } },
+    { what: 'a matter of its host', status: BOUND, expected: { involves: 'node-1' } },
+    { what: 'a matter of where it comes from', status: MOVING, expected: { involves: 'node-1' } },
+    { what: 'a matter of where it goes', status: MOVING, expected: { involves: 'node-2' } },
   ])('holds when it is $what', ({ status, expected }) => {
     expect(() => checkExpected(makeInstance({ status }), expected)).not.toThrow()
   })
@@ -77,6 +104,16 @@ describe('what a change expects', () => {
       status: BOUND,
       expected: { lockedBy: 'owner' },
       says: 'Expected: locked_by owner. Actual: locked_by null',
+    },
+    {
+      status: MOVING,
+      expected: { involves: 'node-3' },
+      says: 'Expected: host node-3. Actual: host node-2',
+    },
+    {
+      status: NEW_STATUS,
+      expected: { involves: 'node-1' },
+      says: 'Expected: host node-1. Actual: host null',
     },
     { status: BOUND, expected: { attempt: 1 }, says: 'Expected: attempt 1. Actual: attempt 2' },
     {
@@ -155,6 +192,36 @@ function makeCondition(fields: Partial<Condition> = {}): Condition {
     ...fields,
   }
 }
+
+describe('the patch of a migration', () => {
+  const { migration } = MOVING
+
+  it('begins with nothing of one before it', () => {
+    const begun = {
+      type: 'migration',
+      status: 'accepted',
+      oldVmState: 'active',
+      sourceHost: 'node-2',
+    } as const
+    expect(toStatusPatch(makeInstance({ status: MOVING }), { migration: begun }, NOW)).toMatchObject({
+      migration: { ...begun, destHost: null, requestedHost: null, oldFlavor: null, newFlavor: null },
+    })
+  })
+
+  it('that goes on changes what it names alone', () => {
+    const status = { ...MOVING, ...(migration && { migration }) }
+    const patch = toStatusPatch(makeInstance({ status }), { migration: { status: 'reverting' } }, NOW)
+    expect(patch).toMatchObject({ migration: { status: 'reverting' } })
+    expect(Object.keys(patch['migration'] as object)).toEqual(['status'])
+  })
+
+  it('that is over takes it away', () => {
+    expect(toStatusPatch(makeInstance({ status: MOVING }), { migration: null }, NOW)).toMatchObject({
+      migration: null,
+      status: 'VERIFY_RESIZE',
+    })
+  })
+})
 
 describe('the condition Ready', () => {
   const fault = { code: 500, message: 'no room', requestId: REQUEST, created: BEFORE }

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import * as novaErrors from '../common/errors.ts'
 import { InstanceInvalidState, MaxRetriesExceeded, NovaError } from '../common/errors.ts'
+import * as stateErrors from '../common/state-errors.ts'
 import { ERRORS, fromRecord, toRecord } from './error-wire.ts'
 import * as rpcErrors from './errors.ts'
 import { RemoteError } from './errors.ts'
 
-const classes = Object.entries({ ...novaErrors, ...rpcErrors }).filter(
+const classes = Object.entries({ ...novaErrors, ...stateErrors, ...rpcErrors }).filter(
   ([, value]) => typeof value === 'function' && value.prototype instanceof NovaError,
 )
 
