@@ -67,6 +67,19 @@ export class NatsNames {
     return byAnyone(this.#call(target))
   }
 
+  /** The calls of every host of a topic: `kilonova.call.compute.*.by.api`. */
+  callToAnyHost(topic: string, sender: Sender): string {
+    return by(`${this.#call({ topic })}.*`, sender)
+  }
+
+  /**
+   * Begins the subjects that a host answers a caller on: `_INBOX.api.compute.node-1`. A host has no more of a caller's
+   * inbox, so that it cannot answer in place of another.
+   */
+  answersOf(target: Required<Target>, caller: Sender): string {
+    return `${this.inboxPrefix(caller)}.${subjectOf(target)}`
+  }
+
   fanout(topic: string, sender: Sender): string {
     return by(this.#fanout(topic), sender)
   }

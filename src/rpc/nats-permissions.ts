@@ -11,13 +11,15 @@ export interface NatsPermissions {
 const COMPUTE = 'compute'
 const SCHEDULER: Target = { topic: 'scheduler' }
 const CONDUCTOR: Target = { topic: 'conductor' }
+const API: Sender = { service: 'api' }
 
 /**
  * Exactly the subjects that a sender needs, and none besides: what each service sends and takes, the JetStream
  * requests behind that, and answers to its own inbox.
  *
  * The conductor answers to the inboxes of agents, in place of NATS's `allow_responses`: that would let it publish
- * wherever a call asks it to, and an agent could have it write an "answer" to a subject of JetStream's own.
+ * wherever a call asks it to, and an agent could have it write an "answer" to a subject of JetStream's own. An agent
+ * answers nova-api, on the subjects that nova-api waits for this agent's answers on.
  */
 export function permissionsOf(sender: Sender, prefix: string = DEFAULT_PREFIX): NatsPermissions {
   const names = new NatsNames(prefix)
@@ -40,6 +42,7 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
         publish: [
           names.cast(SCHEDULER, sender),
           names.castToAnyHost(COMPUTE, sender),
+          names.callToAnyHost(COMPUTE, sender),
           ...STORES.flatMap((store) => makeStream(names, store)),
         ],
         subscribe: [],
@@ -58,6 +61,9 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
       return {
         publish: [
           names.inboxesOfCompute,
+          // Whose turn it is with an instance, once an agent's part is done.
+          names.cast(SCHEDULER, sender),
+          names.castToAnyHost(COMPUTE, sender),
           ...consume(names, 'dead', names.deadLetterConsumer, names.deadLetters),
           ...STORES.flatMap((store) => makeStream(names, store)),
         ],
@@ -73,11 +79,12 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
           names.fanout(SCHEDULER.topic, sender),
           names.call(CONDUCTOR, sender),
           names.deadLetter(COMPUTE, sender),
+          `${names.answersOf({ topic: COMPUTE, host: sender.host }, API)}.>`,
           ...consumeCasts(names, { topic: COMPUTE, host: sender.host }),
           // It waits for the stream, and sees when a lost one was made anew.
           JETSTREAM.streamInfo(names.stream('casts')),
         ],
-        subscribe: [],
+        subscribe: [names.calls({ topic: COMPUTE, host: sender.host })],
       }
   }
 }

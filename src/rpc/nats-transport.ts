@@ -1,4 +1,11 @@
-import { type Msg, RequestError, type SubscriptionOptions, TimeoutError } from '@nats-io/transport-node'
+import {
+  type Msg,
+  nuid,
+  RequestError,
+  type RequestOptions,
+  type SubscriptionOptions,
+  TimeoutError,
+} from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
@@ -151,7 +158,7 @@ export class NatsTransport implements Transport {
     const timeout = Math.max(1, deadline - this.#clock.now())
     const headers = toNatsHeaders(message.headers)
     try {
-      const reply = await nc.request(subject, message.body, { timeout, headers })
+      const reply = await nc.request(subject, message.body, { timeout, headers, ...this.#answerFrom(target) })
       return { kind: 'message', message: fromNats(reply) }
     } catch (error) {
       if (error instanceof TimeoutError) return { kind: 'timeout' }
@@ -159,6 +166,12 @@ export class NatsTransport implements Transport {
       this.#publisher.throwIfRefused(error, target)
       throw new MessageDeliveryFailure({ ...target, reason: messageOf(error) }, { cause: error })
     }
+  }
+
+  /** A host may answer on subjects of its own alone; the services of a topic anywhere in our inbox. */
+  #answerFrom({ topic, host }: Target): Partial<RequestOptions> {
+    if (host === undefined) return {}
+    return { noMux: true, reply: `${this.#names.answersOf({ topic, host }, this.sender)}.${nuid.next()}` }
   }
 
   serveCalls(target: Target, handler: (message: ReceivedMessage) => Promise<Message>): Promise<Subscription> {

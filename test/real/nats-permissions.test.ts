@@ -77,9 +77,9 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
     }
   }
 
-  const servesCasts = { calls: false, fanouts: false } as const
+  const servesHost = { fanouts: false } as const
   const serveAgent = (sender: typeof NODE_1 | typeof NODE_2): Promise<Peer> =>
-    new Peer(sender).serve({ target: { topic: 'compute', host: sender.host }, ...servesCasts })
+    new Peer(sender).serve({ target: { topic: 'compute', host: sender.host }, ...servesHost })
   const serveScheduler = (): Promise<Peer> =>
     new Peer(SCHEDULER).serve({ target: TO_SCHEDULER, calls: false })
   const serveConductor = (): Promise<Peer> =>
@@ -125,7 +125,7 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
 
     // An agent that is first waits for the control plane, and says so once.
     const first = new Peer(NODE_1)
-    const served = first.serve({ target: TO_NODE_1, ...servesCasts })
+    const served = first.serve({ target: TO_NODE_1, ...servesHost })
     await soon(() => first.said('Waiting for the control plane to make the stream').length).toBe(1)
     expect(await streams(jsm)).toEqual([])
     const api = await enter(API)
@@ -158,8 +158,11 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
       await api.rpc.cast(CTX, agent, WORK, 'stop')
       await scheduler.rpc.cast(CTX, agent, WORK, 'build')
       await scheduler.rpc.cast(CTX, agent, WORK, FAIL)
+      await conductor.rpc.cast(CTX, agent, WORK, 'go on')
+      expect(await api.rpc.call(CTX, agent, WORK, 'console')).toBe('console!')
     }
     await api.rpc.cast(CTX, TO_SCHEDULER, WORK, FAIL)
+    await conductor.rpc.cast(CTX, TO_SCHEDULER, WORK, 'move')
     for (const agent of [first, second]) {
       await agent.rpc.cast(CTX, TO_SCHEDULER, WORK, 'again')
       await agent.rpc.fanout(CTX, 'scheduler', WORK, 'alive')
@@ -167,10 +170,16 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
     }
     for (const { transport } of [api, scheduler, conductor, first, second]) await transport.roundTrip()
 
-    const work = ['cast from api: stop', 'cast from scheduler: build', 'cast from scheduler: fail']
+    const work = [
+      'call from api: console',
+      'cast from api: stop',
+      'cast from conductor: go on',
+      'cast from scheduler: build',
+      'cast from scheduler: fail',
+    ]
     await soon(() => first.heard.toSorted()).toEqual(work)
     await soon(() => second.heard.toSorted()).toEqual(work)
-    await soon(() => scheduler.heard.length).toBe(5)
+    await soon(() => scheduler.heard.length).toBe(6)
     await soon(() => letters.toSorted()).toEqual([
       'compute node-1.example.com',
       'compute node-2',
@@ -276,6 +285,32 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
       await soon(() => conductor.said('Dropped a call that wants its answer').length).toBe(1)
       expect(violations).toEqual([])
       expect(conductor.heard).toEqual([])
+    })
+
+    it("answer nova-api's calls to that host, and nothing else it waits for", async () => {
+      await attack()
+      const heard: string[] = []
+      const root = await admin()
+      root.nc.subscribe('_INBOX.>', { callback: (_error, msg) => void heard.push(msg.subject) })
+      await root.nc.flush()
+
+      const own = '_INBOX.api.compute.node-1_example_com.x'
+      for (const to of ['_INBOX.api.x.y', '_INBOX.api.compute.node-2.x', '_INBOX.conductor.x', own])
+        nc.publish(to)
+
+      await soon(() => violations.length).toBe(3)
+      await soon(() => heard.filter((one) => /^_INBOX\.(api|conductor)\./.test(one))).toEqual([own])
+    })
+
+    it("do not let it call another's agent, nor take calls for it", async () => {
+      await attack()
+
+      nc.publish('kilonova.call.compute.node-2.by.compute.node-1_example_com')
+      nc.publish('kilonova.call.compute.node-2.by.api')
+      nc.publish('kilonova.call.compute.node-1_example_com.by.api')
+      nc.subscribe('kilonova.call.compute.node-2.by.>')
+
+      await soon(() => violations.length).toBe(4)
     })
 
     it("do not grow by the conductor's answers", async () => {
