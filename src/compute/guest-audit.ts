@@ -143,10 +143,13 @@ export class GuestAudit {
   async #isUnknown(ctx: RequestContext, ref: InstanceRef): Promise<boolean> {
     const instance = await this.#find(ctx, ref)
     // One that is no host's (it waits for one, or is shelved) keeps its guest; so does one that comes or goes. One in error
-    // may have failed on its way to its host, and then this is all there is of it.
+    // may have failed on its way to its host, and one from the shelf may not have got there yet: this is all there is of it.
     return (
       !instance ||
-      (instance.host !== undefined && instance.vmState !== 'error' && !hostsOf(instance).includes(this.#host))
+      (instance.host !== undefined &&
+        instance.vmState !== 'error' &&
+        instance.vmState !== 'shelved_offloaded' &&
+        !hostsOf(instance).includes(this.#host))
     )
   }
 

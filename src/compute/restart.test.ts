@@ -185,6 +185,10 @@ describe('an agent that starts again', () => {
     },
     { what: 'is no host’s', status: { vmState: 'shelved_offloaded', requestId: REQUEST } },
     {
+      what: 'comes back from the shelf on another host: these are its disks',
+      status: { ...HERE, vmState: 'shelved_offloaded', taskState: 'unshelving', host: 'node-2' },
+    },
+    {
       what: 'failed on its way to another host: its disks may be here still',
       status: { ...HERE, vmState: 'error', host: 'node-2' },
     },

@@ -82,18 +82,17 @@ export function decideAssignment(
   agent: string,
   step: GuestAssignArgs['step'],
 ): AssignmentDecision {
-  const { host, taskState, migration } = status
-  const isDestination = migration?.destHost === agent
+  const { host, taskState, migration, vmState } = status
+  if (migration?.type === 'evacuation' && taskState === 'rebuilding') {
+    const { sourceHost, destHost } = migration
+    if (step === 'take' && destHost === agent && sourceHost) {
+      return { act: 'take-away', to: agent, from: sourceHost }
+    }
+    // The old host may only be cut off, and late with its say: the guest is not its own any more.
+    throw refused(agent, step, { status, metadata })
+  }
   switch (step) {
     case 'take':
-      if (
-        migration?.type === 'evacuation' &&
-        taskState === 'rebuilding' &&
-        isDestination &&
-        migration.sourceHost
-      ) {
-        return { act: 'take-away', to: agent, from: migration.sourceHost }
-      }
       if (host === agent && taskState !== 'migrating') return { act: 'assign', to: agent }
       break
     case 'allow':
@@ -106,12 +105,26 @@ export function decideAssignment(
       if (host === agent) return { act: 'assign', to: agent }
       break
     case 'let_go':
-      if (host === agent && taskState === 'shelving_offloading') {
+      // Also one that was to come back and could not: else the guest would stay with a host that its instance is not on.
+      if (
+        host === agent &&
+        (taskState === 'shelving_offloading' ||
+          (taskState === 'unshelving' && vmState === 'shelved_offloaded'))
+      ) {
         return { act: 'assign', to: undefined }
       }
       break
   }
-  throw new Forbidden({
+  throw refused(agent, step, { status, metadata })
+}
+
+function refused(
+  agent: string,
+  step: GuestAssignArgs['step'],
+  { status, metadata }: Pick<Instance, 'status' | 'metadata'>,
+): Forbidden {
+  const { host, taskState } = status
+  return new Forbidden({
     reason: `the agent of ${agent} may not '${step}' the guest of instance ${metadata.uid}, which is on ${host ?? 'no host'} in task_state ${taskState ?? 'none'}`,
   })
 }

@@ -47,6 +47,7 @@ export function shelvingOperations(deps: OperationDeps, options: OperationOption
       undo: async ({ ref, vmState }) => {
         if (vmState !== 'shelved_offloaded') return
         await driver.powerOff(ctx, ref, { timeoutMs: 0 })
+        await conductor.guestAssign(ctx, { instance: ref, step: 'let_go' })
         tracker.release(ref.uid)
       },
     }),
