@@ -92,18 +92,18 @@ export class AuthCallout {
   }
 
   #explain(request: AuthorizationRequest, error: unknown): string {
-    const { client, from } = request
+    const { client, from, connection } = request
     const reason = messageOf(error)
     if (error instanceof Refused) {
-      this.#log.warn('Refused a client', { client, from, user: error.user, reason })
+      this.#log.warn('Refused a client', { client, from, connection, user: error.user, reason })
       return reason
     }
     if (error instanceof TokenReviewUnavailable) {
       // That goes for everybody, and the reviewer has said so.
-      this.#log.debug('Could not look at a client', { client, from, reason })
+      this.#log.debug('Could not look at a client', { client, from, connection, reason })
       return reason
     }
-    this.#log.error('Failed to look at a client', { client, from, reason })
+    this.#log.error('Failed to look at a client', { client, from, connection, reason })
     return 'nats-auth failed; its log says why'
   }
 
@@ -119,18 +119,17 @@ export class AuthCallout {
     const nowMs = this.#clock.now()
     const { account, maxSessionMs } = this.#options
     const expiresS = sessionEnd({ tokenExpiresS, nowMs, maxSessionMs, userNkey: request.userNkey })
-    const name = describeSender(sender)
     const claims = userClaims({
       userNkey: request.userNkey,
       account,
-      name,
       permissions: permissionsOf(sender),
       expiresS,
     })
     this.#log.info('Let a client in', {
-      sender: name,
+      sender: describeSender(sender),
       user,
       from: request.from,
+      connection: request.connection,
       until: new Date(expiresS * 1000).toISOString(),
     })
     return encodeJwt(claims, this.#signer, nowMs)
