@@ -7,6 +7,7 @@ import { COMPUTE_SETTINGS } from '../src/conf/compute.ts'
 import { DEV_OPTIONS } from '../src/conf/dev.ts'
 import { NATS_AUTH_OPTIONS } from '../src/conf/nats-auth.ts'
 import { NATS_KEYS_OPTIONS } from '../src/conf/nats-keys.ts'
+import { NATS_RELOAD_OPTIONS } from '../src/conf/nats-reload.ts'
 import { describeOptions, type Options } from '../src/conf/options.ts'
 import { SCHEDULER_SETTINGS } from '../src/conf/scheduler.ts'
 
@@ -38,6 +39,7 @@ Only what every service takes.
 ${section('kilonova compute', COMPUTE_SETTINGS)}
 ${section('kilonova nats-auth', NATS_AUTH_OPTIONS)}
 ${section('kilonova nats-keys', NATS_KEYS_OPTIONS)}
+${section('kilonova nats-reload', NATS_RELOAD_OPTIONS)}
 ## kilonova check
 
 \`--kubeconfig\`, the options of messaging, and
