@@ -503,6 +503,27 @@ describe('trouble', () => {
     expect((await kube.instance()).status.host).toBe('node-1')
   })
 
+  it('with the answer to the binding alone loses nothing: the host, the claim, and why', async () => {
+    putNodes({ 'node-1': 4, 'node-2': 2 })
+    const instance = await accept()
+    kube.server.faults.loseAnswer({ verb: 'patch', resource: 'instances', subresource: 'status' }, 1)
+
+    await build(instance)
+
+    await until('the host has the message', () => sent.length === 1)
+    expect(sent[0]).toMatchObject({
+      host: 'node-1',
+      args: {
+        attempt: 1,
+        progress: {
+          events: [{ name: 'scheduler_select_destinations', result: 'Success' }],
+          placement: { host: 'node-1', considered: 2 },
+        },
+      },
+    })
+    expect(hosts.snapshot()[0]?.used.vcpus).toBe(1)
+  })
+
   it('with a message that comes twice at the same time books nothing twice, and no host too full', async () => {
     putNodes({ 'node-1': 1, 'node-2': 1 })
     const [one, other] = [await accept(undefined, 'one'), await accept(undefined, 'other')]

@@ -12,6 +12,7 @@ import {
 import { InstanceLocks } from '../common/instance-locks.ts'
 import type { Logger } from '../common/log.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
+import { isRetryable } from '../kube/api-error.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'
 import { type ActionProgress, type Placement, StepRecorder } from '../objects/action-progress.ts'
@@ -181,23 +182,49 @@ export class SchedulerManager {
     request: BuildRequest,
     selection: Selection,
     host: HostState,
-  ): Promise<Instance> {
-    return this.#deps.instances.save(
+  ): Promise<void> {
+    const attempt = (instance.status.attempt ?? 0) + 1
+    const saving = this.#deps.instances.save(
       instance,
       {
         // Nova's agent does that: but it and the binding are one write this way.
         taskState: 'spawning',
         host: host.host,
         availabilityZone: host.availabilityZone,
-        attempt: (instance.status.attempt ?? 0) + 1,
+        attempt,
         alternates: [...selection.alternates],
         flavor: request.flavor,
         shutdownTimeoutSeconds: request.image.properties.os_shutdown_timeout ?? null,
         requestId: ctx.requestId,
         observedGeneration: instance.metadata.generation,
       },
-      { vmState: ['building'], taskState: ['scheduling'], host: null, attempt: instance.status.attempt ?? 0 },
+      { vmState: ['building'], taskState: ['scheduling'], host: null, attempt: attempt - 1 },
     )
+    await saving.catch((error: unknown) =>
+      this.#mustBeBound(ctx, request, { host: host.host, attempt, error }),
+    )
+  }
+
+  /**
+   * A binding may have been written although its answer never came. Whoever took the message again would find it there
+   * and not know why it was this host; and the claim would be away until the watch brings it.
+   *
+   * @throws the error of the write, where it was not
+   */
+  async #mustBeBound(
+    ctx: RequestContext,
+    request: BuildRequest,
+    wanted: { readonly host: string; readonly attempt: number; readonly error: unknown },
+  ): Promise<void> {
+    const { host, attempt, error } = wanted
+    if (!isRetryable(error)) throw error
+    const now = await this.#deps.instances.get(request.instance)
+    const { status } = now
+    if (status.host !== host || status.attempt !== attempt || status.requestId !== ctx.requestId) throw error
+    this.#deps.cache.observe(now)
+    this.#log
+      .with(ctx, request.instance.uid)
+      .info('The binding was written, though its answer did not come', { reason: error.message })
   }
 
   // oxlint-disable-next-line max-params -- the end of an operation is just these
