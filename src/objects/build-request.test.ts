@@ -104,6 +104,10 @@ describe('a build request', () => {
       source: { dataVolume: { pvc: { namespace: 'images', name: 'a' } } },
       want: { kind: 'dataVolume', source: { pvc: { namespace: 'images', name: 'a' } } },
     },
+    {
+      source: { dataVolume: { snapshot: { namespace: 'default', name: 'a' } } },
+      want: { kind: 'dataVolume', source: { snapshot: { namespace: 'default', name: 'a' } } },
+    },
   ])('takes its disk from $want.kind', ({ source, want }) => {
     expect(toBuildRequest(makeInstance(), FLAVOR, makeImage(source)).image.disk).toEqual(want)
   })

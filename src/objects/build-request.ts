@@ -22,6 +22,7 @@ const dataVolumeSource = z.union([
   z.object({ http: z.object({ url: z.string() }) }),
   z.object({ registry: z.object({ url: z.string() }) }),
   z.object({ pvc: z.object({ namespace: z.string(), name: z.string() }) }),
+  z.object({ snapshot: z.object({ namespace: z.string(), name: z.string() }) }),
 ])
 
 const diskSource = z.discriminatedUnion('kind', [

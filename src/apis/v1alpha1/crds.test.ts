@@ -198,7 +198,7 @@ describe('a flavor', () => {
 })
 
 const ONE_SOURCE = 'give exactly one of containerDisk, persistentVolumeClaim, dataVolume'
-const ONE_DATA_SOURCE = 'give exactly one of http, registry, pvc'
+const ONE_DATA_SOURCE = 'give exactly one of http, registry, pvc, snapshot'
 const containerDisk = { image: 'registry.example/cirros' }
 const persistentVolumeClaim = { claimName: 'disk' }
 const http = { url: 'https://example.com/disk.img' }
@@ -217,6 +217,11 @@ describe('an image', () => {
     {
       what: 'a data volume of a claim',
       spec: { dataVolume: { pvc: { namespace: 'images', name: 'disk' } } },
+      says: undefined,
+    },
+    {
+      what: 'a data volume of a snapshot',
+      spec: { dataVolume: { snapshot: { namespace: 'default', name: 'disk' } } },
       says: undefined,
     },
     { what: 'no source', spec: {}, says: ONE_SOURCE },

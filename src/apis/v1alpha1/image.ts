@@ -23,10 +23,17 @@ export interface ImageSpecDataVolumePvc {
   readonly name: string
 }
 
+export interface ImageSpecDataVolumeSnapshot {
+  readonly namespace: string
+  readonly name: string
+}
+
 export interface ImageSpecDataVolume {
   readonly http?: ImageSpecDataVolumeHttp
   readonly registry?: ImageSpecDataVolumeRegistry
   readonly pvc?: ImageSpecDataVolumePvc
+  /** A VolumeSnapshot, such as the snapshot of an instance. */
+  readonly snapshot?: ImageSpecDataVolumeSnapshot
   readonly storageClassName?: string
 }
 
