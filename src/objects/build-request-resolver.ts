@@ -34,19 +34,23 @@ export class BuildRequestResolver {
    */
   async resolve(instance: Instance): Promise<BuildRequest> {
     const { spec, status } = instance
-    const [flavor, image] = await Promise.all([
-      status.flavor ?? this.#flavor(spec.flavor),
+    const [[flavor, extraSpecs], image] = await Promise.all([
+      this.#flavor(status.flavor, spec.flavor),
       this.#image(spec.image),
     ])
     checkFlavorFitsImage(flavor, image)
-    return toBuildRequest(instance, flavor, image)
+    return toBuildRequest(instance, flavor, image, extraSpecs)
   }
 
-  async #flavor(name: string): Promise<FlavorSize> {
+  async #flavor(
+    bound: FlavorSize | undefined,
+    name: string,
+  ): Promise<readonly [FlavorSize, Readonly<Record<string, string>>]> {
+    if (bound) return [bound, this.#known.flavor(bound.name)?.spec.extraSpecs ?? {}]
     const flavor =
       this.#known.flavor(name) ?? (await this.#find(FLAVOR, name, () => new FlavorNotFound({ flavor: name })))
-    const { vcpus, memoryMb, diskGb } = flavor.spec
-    return { name, vcpus, memoryMb, diskGb }
+    const { vcpus, memoryMb, diskGb, extraSpecs = {} } = flavor.spec
+    return [{ name, vcpus, memoryMb, diskGb }, extraSpecs]
   }
 
   async #image(name: string): Promise<Image> {

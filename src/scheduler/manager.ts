@@ -5,7 +5,7 @@ import {
   InstanceNotFound,
   MaxRetriesExceeded,
   NoValidHost,
-  type NovaError,
+  NovaError,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
 } from '../common/errors.ts'
@@ -21,7 +21,8 @@ import type { BuildRequest } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { toFault } from '../objects/instance-update.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
-import type { HostManager } from './host-manager.ts'
+import { groupKey, type HostManager } from './host-manager.ts'
+import type { Owner } from './booking-ledger.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { explainNoValidHost, passedOf, type Selection } from './placement.ts'
 import type { BuildInstancesArgs } from './rpcapi.ts'
@@ -135,7 +136,15 @@ export class SchedulerManager {
       return
     }
 
-    // From the decision to the claim nothing may come in between: no await.
+    try {
+      await this.#deps.scheduler.ready(request)
+      // From here to the claim nothing may come in between: no await.
+      this.#deps.scheduler.checkQuota(request)
+    } catch (error) {
+      if (!(error instanceof NovaError) || error.outcome !== 'terminal') throw error
+      await this.#fail(ctx, instance, error, step.failed(error))
+      return
+    }
     const selection = this.#deps.scheduler.select(request, {
       ignoreHosts: triedHosts,
       preferHosts: alternates,
@@ -147,7 +156,7 @@ export class SchedulerManager {
       await this.#fail(ctx, instance, error, { ...step.failed(error), placement })
       return
     }
-    this.#deps.hosts.claim(request.instance.uid, host.host, request.flavor)
+    this.#deps.hosts.claim(request.instance.uid, host.host, request.flavor, ownerOf(request))
     log.info('Selected host', {
       host: host.host,
       attempt: attempt + 1,
@@ -257,6 +266,14 @@ export class SchedulerManager {
       reason: error.name,
       message: `${error.message} (${ctx.requestId})`,
     })
+  }
+}
+
+/** Whose the instance is that is to be built. */
+function ownerOf({ instance: { namespace }, hints }: BuildRequest): Owner {
+  return {
+    project: namespace,
+    ...(hints?.group !== undefined && { group: groupKey(namespace, hints.group) }),
   }
 }
 

@@ -100,6 +100,8 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   ['scheduler', 'create resource "instanceactions"', create(ACTIONS, action)],
   ['scheduler', 'create resource "computenodes"', create(`${GROUP}/computenodes`, host)],
   ['scheduler', 'patch resource "computenodes"', patch(`${GROUP}/computenodes/node-1`)],
+  ['scheduler', 'patch resource "hostaggregates"', patch(`${GROUP}/hostaggregates/fast`)],
+  ['scheduler', 'patch resource "nodes"', patch('/api/v1/nodes/node-1')],
   ['scheduler', 'get resource "secrets"', get(`${secretsOf('default')}/password`)],
   ['scheduler', 'get resource "leases"', get(`${leases(OWN)}/kilonova-api`)],
   ['conductor', 'delete resource "instances"', remove(`${INSTANCES}/web`)],
