@@ -216,6 +216,34 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
     })
   })
 
+  it('lets nats-auth itself answer and nothing else', async () => {
+    const { 'user.nk': seed } = await world.keys.entries('secrets', 'kilonova-nats-auth')
+    const nc = await connect({
+      servers: nats.urls[0] ?? '',
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
+      tls: { ca: readFileSync(world.keys.caFile, 'utf8') },
+      reconnect: false,
+    })
+    const violations: string[] = []
+    void (async () => {
+      for await (const event of nc.status()) if (event.type === 'error') violations.push(event.error.message)
+    })()
+    const listening = ['>', '$SYS._INBOX.>', 'kilonova.>']
+    const sending = [
+      'kilonova.cast.scheduler.by.api',
+      '$JS.API.STREAM.DELETE.KILONOVA_CASTS',
+      '$SYS.REQ.SERVER.PING',
+    ]
+    for (const subject of listening) nc.subscribe(subject)
+    for (const subject of sending) nc.publish(subject, '{}')
+
+    await eventually('all is refused', () => violations.length === listening.length + sending.length)
+    expect(new Set(violations.map((one) => one.match(/"(.*)"/)?.[1]))).toEqual(
+      new Set([...listening, ...sending]),
+    )
+    await nc.close()
+  })
+
   it('keeps what was cast over a kill of nats-server', async () => {
     const api = await enter({ service: 'api' })
     await api.cast({ topic: 'compute', host: NODE_2.host }, 'kept')
