@@ -1,7 +1,7 @@
 /** Writes docs/options.md from the options' own declarations. `--check` fails when it is not current. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { API_SETTINGS } from '../src/conf/api.ts'
-import { SERVICE_OPTIONS } from '../src/conf/common.ts'
+import { QUEUE_SETTINGS, SERVICE_OPTIONS } from '../src/conf/common.ts'
 import { CHECK_SETTINGS } from '../src/conf/check.ts'
 import { COMPUTE_SETTINGS } from '../src/conf/compute.ts'
 import { DEV_OPTIONS } from '../src/conf/dev.ts'
@@ -31,11 +31,8 @@ dashes as underscores, in the environment; the command line wins.
 
 ${section('Every service', SERVICE_OPTIONS)}
 ${section('kilonova api', API_SETTINGS)}
-${section('kilonova scheduler', SCHEDULER_SETTINGS)}
-## kilonova conductor
-
-Only what every service takes.
-
+${section('kilonova scheduler', { ...QUEUE_SETTINGS, ...SCHEDULER_SETTINGS })}
+${section('kilonova conductor', QUEUE_SETTINGS)}
 ${section('kilonova compute', COMPUTE_SETTINGS)}
 ${section('kilonova nats-auth', NATS_AUTH_OPTIONS)}
 ${section('kilonova nats-keys', NATS_KEYS_OPTIONS)}

@@ -33,8 +33,10 @@ export function buildCompute(
     { ...deps, log: log.named('nova.rpc.client') },
     { callTimeoutMs: settings.rpcResponseTimeout },
   )
+  const ownContext = (): ReturnType<typeof serviceContext> => serviceContext(newRequestId(ids))
+  const conductorRpc = new ConductorRpcApi({ rpc })
   const conductor = new ConductorApi(
-    { rpc: new ConductorRpcApi({ rpc }), clock, log, signal: stopping.signal },
+    { rpc: conductorRpc, clock, log, signal: stopping.signal },
     CONDUCTOR_RETRY,
   )
   const scheduler = new SchedulerRpcApi({ rpc })
@@ -61,13 +63,14 @@ export function buildCompute(
     version: COMPUTE_RPC_VERSION,
     calls: false,
     fanouts: false,
+    // Not by the patient one: whoever asks does so until it is answered, and no longer.
+    declareQueue: () => conductorRpc.computeQueueDeclare(ownContext()),
     maxConcurrent: settings.computeConcurrency,
     maxDeliveries: MAX_DELIVERIES,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
   serveCompute(server, { manager, reporter })
 
-  const ownContext = (): ReturnType<typeof serviceContext> => serviceContext(newRequestId(ids))
   const quietly = (what: string, work: Promise<void>): void => {
     void work.catch((error: unknown) => {
       if (stopping.signal.aborted) return

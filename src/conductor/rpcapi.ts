@@ -5,9 +5,10 @@ import { buildRequest, flavorSize, type InstanceRef, instanceRef } from '../obje
 import { expectedState, instanceUpdate, powerState, taskState, vmState } from '../objects/instance-update.ts'
 import type { RpcClient } from '../rpc/client.ts'
 import { defineMethod } from '../rpc/method.ts'
+import type { DeclaredQueue } from '../rpc/transport.ts'
 
-/** The newest version of this API. 1.0: everything below. */
-export const CONDUCTOR_RPC_VERSION = '1.0'
+/** The newest version of this API. 1.1: compute_queue_declare. */
+export const CONDUCTOR_RPC_VERSION = '1.1'
 export const CONDUCTOR_TOPIC = 'conductor'
 
 /** What a compute agent sees of an instance. */
@@ -94,6 +95,14 @@ export const computeNodeReport = defineMethod({
 })
 export type ComputeNodeReport = z.infer<typeof computeNodeReport.args>
 
+/** Asks for the queue of the agent's own casts: whose that is, the sender says. */
+export const computeQueueDeclare = defineMethod({
+  name: 'compute_queue_declare',
+  version: '1.1',
+  args: z.object({}),
+  result: z.object({ since: z.string(), ackWaitMs: z.number().positive() }),
+})
+
 /** The client side of the conductor's messages: each is a call. nova.conductor.rpcapi. */
 export class ConductorRpcApi {
   readonly #rpc: RpcClient
@@ -127,5 +136,9 @@ export class ConductorRpcApi {
 
   async computeNodeReport(ctx: RequestContext, args: ComputeNodeReport): Promise<void> {
     await this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, computeNodeReport, args)
+  }
+
+  async computeQueueDeclare(ctx: RequestContext): Promise<DeclaredQueue> {
+    return this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, computeQueueDeclare, {})
   }
 }

@@ -1,6 +1,6 @@
 import { DEFAULT_FILTERS, FILTERS, REQUIRED_FILTERS } from '../scheduler/filters/registry.ts'
 import { WEIGHERS } from '../scheduler/weighers/registry.ts'
-import { SERVICE_OPTIONS } from './common.ts'
+import { QUEUE_SETTINGS, SERVICE_OPTIONS } from './common.ts'
 import {
   count,
   decimal,
@@ -88,5 +88,5 @@ export const SCHEDULER_SETTINGS = {
   leaseNamespace: text('namespace of the leader election lease', 'default'),
 }
 
-export const SCHEDULER_OPTIONS = { ...SERVICE_OPTIONS, ...SCHEDULER_SETTINGS }
+export const SCHEDULER_OPTIONS = { ...SERVICE_OPTIONS, ...QUEUE_SETTINGS, ...SCHEDULER_SETTINGS }
 export type SchedulerSettings = Values<typeof SCHEDULER_SETTINGS>
