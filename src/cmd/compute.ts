@@ -87,14 +87,17 @@ export function buildCompute(
       { name: 'hypervisor', isReady: () => isUp && driver.isReady() },
     ],
     start: async () => {
-      await transport.connect(stopping.signal)
-      await driver.start(stopping.signal)
+      const { signal } = stopping
+      await transport.connect(signal)
+      await driver.start(signal)
       await manager.initHost(ownContext())
+      // Whoever was asked may have answered when we were stopped already: stop() does not know of what is set up then.
+      signal.throwIfAborted()
       unsubscribe = driver.onLifecycleEvent((event) => {
         quietly('follow a change of power state', manager.handleLifecycleEvent(event))
       })
       await server.start()
-      await reporter.start(stopping.signal)
+      await reporter.start(signal)
       isUp = true
       quietly('compare power states', manager.syncPowerStates(ownContext()))
       syncTimer = clock.every(settings.syncPowerStateInterval, () => {
