@@ -87,6 +87,7 @@ describe.skipIf(needed !== undefined)('a renewed certificate of NATS', () => {
     await auth.start()
     await world.startReloaders(nats)
     const api = await world.service(nats, { service: 'api' })
+    await world.service(nats, { service: 'conductor' })
     const agent = await world.service(nats, AGENT)
     const nc = await connect({
       servers: nats.url,
