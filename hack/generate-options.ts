@@ -1,12 +1,13 @@
 /** Writes docs/options.md from the options' own declarations. `--check` fails when it is not current. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { API_SETTINGS } from '../src/conf/api.ts'
-import { SERVICE_OPTIONS } from '../src/conf/common.ts'
+import { QUEUE_SETTINGS, SERVICE_OPTIONS } from '../src/conf/common.ts'
 import { CHECK_SETTINGS } from '../src/conf/check.ts'
 import { COMPUTE_SETTINGS } from '../src/conf/compute.ts'
 import { DEV_OPTIONS } from '../src/conf/dev.ts'
 import { NATS_AUTH_OPTIONS } from '../src/conf/nats-auth.ts'
 import { NATS_KEYS_OPTIONS } from '../src/conf/nats-keys.ts'
+import { NATS_RELOAD_OPTIONS } from '../src/conf/nats-reload.ts'
 import { describeOptions, type Options } from '../src/conf/options.ts'
 import { SCHEDULER_SETTINGS } from '../src/conf/scheduler.ts'
 
@@ -30,14 +31,12 @@ dashes as underscores, in the environment; the command line wins.
 
 ${section('Every service', SERVICE_OPTIONS)}
 ${section('kilonova api', API_SETTINGS)}
-${section('kilonova scheduler', SCHEDULER_SETTINGS)}
-## kilonova conductor
-
-Only what every service takes.
-
+${section('kilonova scheduler', { ...QUEUE_SETTINGS, ...SCHEDULER_SETTINGS })}
+${section('kilonova conductor', QUEUE_SETTINGS)}
 ${section('kilonova compute', COMPUTE_SETTINGS)}
 ${section('kilonova nats-auth', NATS_AUTH_OPTIONS)}
 ${section('kilonova nats-keys', NATS_KEYS_OPTIONS)}
+${section('kilonova nats-reload', NATS_RELOAD_OPTIONS)}
 ## kilonova check
 
 \`--kubeconfig\`, the options of messaging, and

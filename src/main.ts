@@ -9,6 +9,7 @@ import { CONDUCTOR_OPTIONS } from './conf/conductor.ts'
 import { env } from './conf/env.ts'
 import { NATS_AUTH_OPTIONS } from './conf/nats-auth.ts'
 import { NATS_KEYS_OPTIONS } from './conf/nats-keys.ts'
+import { NATS_RELOAD_OPTIONS } from './conf/nats-reload.ts'
 import { SCHEDULER_OPTIONS } from './conf/scheduler.ts'
 
 // What is in the image: the build follows these imports and no others, so nothing for trying and testing gets in.
@@ -43,6 +44,11 @@ const COMMANDS: Commands = {
     help: 'makes the keys and certificates of the message broker, where they are missing or old',
     options: NATS_KEYS_OPTIONS,
     run: async (argv) => (await import('./cmd/nats-keys.ts')).runNatsKeys(argv, env()),
+  },
+  'nats-reload': {
+    help: 'beside a server of the message broker: has it take renewed certificates',
+    options: NATS_RELOAD_OPTIONS,
+    run: async (argv) => (await import('./cmd/nats-reload.ts')).runNatsReload(argv, env()),
   },
   check: {
     help: 'says what Kilonova needs in a cluster, what of it is missing, and how to get it',

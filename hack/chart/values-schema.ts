@@ -18,6 +18,7 @@ import {
 import { optionsSchema } from './option-schema.ts'
 
 const NAME = '^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$'
+const CRON = '^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[^@ ]+( [^ ]+){4})$'
 const PERCENT_OR_NUMBER = '^[0-9]+%$'
 
 const image = (own: string): Readonly<Record<string, Schema>> => ({
@@ -122,7 +123,7 @@ export const VALUES_SCHEMA: Schema = object("Values of Kilonova's chart.", {
     "The service that tells the chart's NATS who a client is.",
     deployment(optionsSchema('nats-auth', NATS_AUTH_OPTIONS)),
   ),
-  jobs: object('What runs once at an install or upgrade, and the Pod of `helm test`.', {
+  jobs: object('What runs at an install or upgrade or regularly, and the Pod of `helm test`.', {
     resources,
     ...placement,
     activeDeadlineSeconds: wholeNumber('A Job that has not succeeded by then fails.', 1),
@@ -136,6 +137,14 @@ export const VALUES_SCHEMA: Schema = object("Values of Kilonova's chart.", {
       storageClassName: text("StorageClass. Default: the cluster's.", NAME),
     }),
     resources,
+    renewal: object('The certificate of the servers.', {
+      enabled: flag('Renew it regularly, and not at upgrades alone: a CronJob.'),
+      schedule: text(
+        'When to look, as in crontab. It is renewed when less than a third of its life is left.',
+        CRON,
+      ),
+    }),
+    reloader: object('Beside each server: has it take a renewed certificate.', { resources }),
     podSecurityContext: kubernetes('object', 'Security context of the Pods.'),
     ...replicated,
     ...placement,

@@ -33,8 +33,10 @@ export function buildCompute(
     { ...deps, log: log.named('nova.rpc.client') },
     { callTimeoutMs: settings.rpcResponseTimeout },
   )
+  const ownContext = (): ReturnType<typeof serviceContext> => serviceContext(newRequestId(ids))
+  const conductorRpc = new ConductorRpcApi({ rpc })
   const conductor = new ConductorApi(
-    { rpc: new ConductorRpcApi({ rpc }), clock, log, signal: stopping.signal },
+    { rpc: conductorRpc, clock, log, signal: stopping.signal },
     CONDUCTOR_RETRY,
   )
   const scheduler = new SchedulerRpcApi({ rpc })
@@ -60,13 +62,14 @@ export function buildCompute(
     target: { topic: COMPUTE_TOPIC, host },
     version: COMPUTE_RPC_VERSION,
     fanouts: false,
+    // Not by the patient one: whoever asks does so until it is answered, and no longer.
+    declareQueue: () => conductorRpc.computeQueueDeclare(ownContext()),
     maxConcurrent: settings.computeConcurrency,
     maxDeliveries: MAX_DELIVERIES,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
   serveCompute(server, { manager, reporter })
 
-  const ownContext = (): ReturnType<typeof serviceContext> => serviceContext(newRequestId(ids))
   const quietly = (what: string, work: Promise<void>): void => {
     void work.catch((error: unknown) => {
       if (stopping.signal.aborted) return
@@ -83,14 +86,17 @@ export function buildCompute(
       { name: 'hypervisor', isReady: () => isUp && driver.isReady() },
     ],
     start: async () => {
-      await transport.connect(stopping.signal)
-      await driver.start(stopping.signal)
+      const { signal } = stopping
+      await transport.connect(signal)
+      await driver.start(signal)
       await manager.initHost(ownContext())
+      // Whoever was asked may have answered when we were stopped already: stop() does not know of what is set up then.
+      signal.throwIfAborted()
       unsubscribe = driver.onLifecycleEvent((event) => {
         quietly('follow a change of power state', manager.handleLifecycleEvent(event))
       })
       await server.start()
-      await reporter.start(stopping.signal)
+      await reporter.start(signal)
       isUp = true
       quietly('compare power states', manager.syncPowerStates(ownContext()))
       syncTimer = clock.every(settings.syncPowerStateInterval, () => {

@@ -1,5 +1,6 @@
 import { FLAVOR } from '../apis/v1alpha1/flavor.ts'
 import { IMAGE } from '../apis/v1alpha1/image.ts'
+import { serveComputeQueues } from '../conductor/compute-queues.ts'
 import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC } from '../conductor/rpcapi.ts'
 import { DeadLetterOffice } from '../conductor/dead-letters.ts'
 import { ComputeRpcApi } from '../compute/rpcapi.ts'
@@ -53,6 +54,7 @@ export function buildConductor(
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
   serveConductor(server, { manager, guests, images: snapshots })
+  serveComputeQueues(server, transport)
   const office = new DeadLetterOffice({ ...deps, instances, actions, freed, events })
   const deadLetters = new DeadLetterConsumer(deps)
   const stopping = new AbortController()

@@ -18,16 +18,16 @@ const FAKE_RESOURCES = {
   architecture: 'x86_64',
 }
 
-/** The driver of a compute agent. */
+/** The driver of a compute agent. Agents in one process may share the fake hypervisor: guests then move between them. */
 export function openDriver(
-  deps: Pick<ServiceDeps, 'client' | 'clock' | 'log'>,
+  deps: Pick<ServiceDeps, 'client' | 'clock' | 'log'> & { readonly hypervisor?: FakeHypervisor },
   settings: Pick<ComputeSettings, 'computeDriver' | 'host' | 'spawnTimeout'>,
 ): ComputeDriver {
   switch (settings.computeDriver) {
     case 'kubevirt':
       return new KubeVirtDriver(deps, { host: settings.host, spawnTimeoutMs: settings.spawnTimeout })
     case 'fake': {
-      const hypervisor = new FakeHypervisor()
+      const { hypervisor = new FakeHypervisor() } = deps
       return new FakeDriver({ ...deps, hypervisor }, { host: settings.host, resources: FAKE_RESOURCES })
     }
   }

@@ -8,7 +8,7 @@ import { HttpKubeClient } from '../kube/http-client.ts'
 import { loadKubeConfig } from '../kube/kube-config.ts'
 import { NatsKeys } from '../nats-keys/nats-keys.ts'
 
-/** Runs `kilonova nats-keys`, which the chart does before each install and upgrade. It ends with 1 when it could not. */
+/** Runs `kilonova nats-keys`, which the chart does before each install and upgrade, and regularly. It ends with 1 when it could not. */
 export async function runNatsKeys(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -26,7 +26,7 @@ export async function runNatsKeys(
     { namespace, namePrefix: conf.namePrefix, serverNames: conf.dnsNames },
   )
   try {
-    await keys.ensure()
+    await (conf.renewOnly ? keys.renew() : keys.ensure())
     log.info('The keys of NATS are there', { namespace, prefix: conf.namePrefix })
   } catch (error) {
     log.error('Could not make the keys of NATS', { namespace, reason: messageOf(error) })

@@ -2,7 +2,13 @@ import { SystemClock } from '../common/clock.ts'
 import { RandomIds } from '../common/ids.ts'
 import { openLog } from '../common/log.ts'
 import { API_OPTIONS } from '../conf/api.ts'
-import { inClusterAddress, logOptions, messagingFiles, type SERVICE_OPTIONS } from '../conf/common.ts'
+import {
+  inClusterAddress,
+  logOptions,
+  messagingFiles,
+  type QUEUE_SETTINGS,
+  type SERVICE_OPTIONS,
+} from '../conf/common.ts'
 import { COMPUTE_OPTIONS } from '../conf/compute.ts'
 import { CONDUCTOR_OPTIONS } from '../conf/conductor.ts'
 import { readOptions, type Values } from '../conf/options.ts'
@@ -51,7 +57,7 @@ export async function runCompute(argv: readonly string[], env: Env): Promise<voi
 /** Builds a service, runs it until SIGTERM or SIGINT, and lets it drain. */
 // oxlint-disable-next-line max-params -- read once, here
 async function runService(
-  conf: Values<typeof SERVICE_OPTIONS>,
+  conf: Values<typeof SERVICE_OPTIONS> & Partial<Values<typeof QUEUE_SETTINGS>>,
   env: Env,
   sender: Sender,
   build: (deps: ServiceDeps) => Service,
@@ -69,7 +75,12 @@ async function runService(
   const transport = openTransport(
     conf.messaging,
     { clock, log },
-    { sender, files, ackWaitMs: conf.ackWait, replicas: conf.messagingReplicas },
+    {
+      sender,
+      files,
+      replicas: conf.messagingReplicas,
+      ...(conf.ackWait !== undefined && { ackWaitMs: conf.ackWait }),
+    },
   )
   const metrics = await openMetrics(conf)
   const service = build({ client, transport, clock, ids: new RandomIds(), log, meter: metrics })

@@ -1,5 +1,8 @@
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
+import { COMPUTE_QUOTA } from '../apis/v1alpha1/compute-quota.ts'
+import { HOST_AGGREGATE } from '../apis/v1alpha1/host-aggregate.ts'
 import { INSTANCE } from '../apis/v1alpha1/instance.ts'
+import { SERVER_GROUP } from '../apis/v1alpha1/server-group.ts'
 import { ComputeRpcApi } from '../compute/rpcapi.ts'
 import type { SchedulerSettings } from '../conf/scheduler.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
@@ -8,15 +11,20 @@ import { ActionStore } from '../objects/action-store.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
+import { AggregateDirectory } from '../scheduler/aggregate-directory.ts'
 import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { makeFilters } from '../scheduler/filters/registry.ts'
 import { HostManager } from '../scheduler/host-manager.ts'
 import { MoveManager } from '../scheduler/move-manager.ts'
 import { SchedulerManager } from '../scheduler/manager.ts'
+import { LABELLED_NODE, trimNode } from '../scheduler/nodes.ts'
+import { BY_NAMESPACE, Quotas } from '../scheduler/quotas.ts'
 import { SCHEDULER_RPC_VERSION, SCHEDULER_TOPIC } from '../scheduler/rpcapi.ts'
 import type { Policy } from '../scheduler/select-destination.ts'
+import { ServerGroups } from '../scheduler/server-groups.ts'
 import { hearHeartbeats, serveScheduler } from '../scheduler/service.ts'
-import { WEIGHERS } from '../scheduler/weighers/registry.ts'
+import { trimInstance } from '../scheduler/trim-instance.ts'
+import { makeWeighers } from '../scheduler/weighers/registry.ts'
 import { ServiceMonitor } from '../servicegroup/monitor.ts'
 import { awaitDefinitions } from './await-definitions.ts'
 import { Leadership } from './leadership.ts'
@@ -26,14 +34,17 @@ import { untilAborted } from './signals.ts'
 /** How often at most the monitor looks for agents that fell silent. */
 const CHECK_INTERVAL_MS = 5_000
 
+const KINDS = [INSTANCE, COMPUTE_NODE, HOST_AGGREGATE, SERVER_GROUP, COMPUTE_QUOTA]
+
 /** nova-scheduler: the leader decides; the others follow bindings and heartbeats, ready to take over. */
 export function buildScheduler(
   deps: ServiceDeps,
   settings: SchedulerSettings & { readonly identity: string },
 ): Service {
   const { client, clock, log, transport } = deps
-  const instances = new Informer({ client, clock, log }, { type: INSTANCE })
-  const nodes = new Informer({ client, clock, log }, { type: COMPUTE_NODE })
+  const informerDeps = { client, clock, log }
+  const instances = new Informer(informerDeps, { type: INSTANCE, trim: trimInstance })
+  const nodes = new Informer(informerDeps, { type: COMPUTE_NODE })
   const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
   const events = new EventRecorder(deps, { component: 'nova-scheduler', instance: settings.identity })
   const computeRpc = new ComputeRpcApi({ rpc })
@@ -49,8 +60,24 @@ export function buildScheduler(
       checkIntervalMs: Math.min(CHECK_INTERVAL_MS, settings.serviceDownTime / 2),
     },
   )
-  const hosts = new HostManager({ nodes, instances, liveness: monitor }, hostDefaults(settings))
-  const scheduler = new FilterScheduler({ hosts }, policyOf(settings))
+  const aggregates = new Informer(informerDeps, { type: HOST_AGGREGATE })
+  const labels = new Informer(informerDeps, { type: LABELLED_NODE, trim: trimNode })
+  const groups = new Informer(informerDeps, { type: SERVER_GROUP })
+  const quotas = new Informer(informerDeps, { type: COMPUTE_QUOTA, indexes: BY_NAMESPACE })
+  const directory = new AggregateDirectory({ aggregates, nodes: labels })
+  const hosts = new HostManager(
+    { nodes, instances, liveness: monitor, facts: directory },
+    hostDefaults(settings),
+  )
+  const scheduler = new FilterScheduler(
+    {
+      hosts,
+      groups: new ServerGroups({ client, groups, hosts }),
+      quotas: new Quotas({ quotas, hosts }),
+    },
+    policyOf(settings),
+  )
+  const followed = [instances, nodes, aggregates, labels, groups, quotas]
   const parts = {
     hosts,
     scheduler,
@@ -103,19 +130,16 @@ export function buildScheduler(
     name: 'nova-scheduler',
     isLeading: () => leadership.isLeading,
     checks: [
-      { name: 'kubernetes', isReady: () => instances.isHealthy() && nodes.isHealthy() },
+      { name: 'kubernetes', isReady: () => followed.every((one) => one.isHealthy()) },
       { name: 'messaging', isReady: () => transport.status === 'connected' },
     ],
     start: async () => {
+      directory.start()
       hosts.start()
       scheduler.start()
-      await Promise.all([
-        heartbeats.start(),
-        awaitDefinitions(deps, [INSTANCE, COMPUTE_NODE], stopping.signal),
-      ])
-      instances.start()
-      nodes.start()
-      await Promise.all([instances.synced(stopping.signal), nodes.synced(stopping.signal)])
+      await Promise.all([heartbeats.start(), awaitDefinitions(deps, KINDS, stopping.signal)])
+      for (const one of followed) one.start()
+      await Promise.all(followed.map((one) => one.synced(stopping.signal)))
       leadership.start(lead)
       log.named('nova.service').info('Started nova-scheduler')
     },
@@ -124,19 +148,20 @@ export function buildScheduler(
       await Promise.all([leadership.stop(), heartbeats.stop()])
       scheduler.stop()
       hosts.stop()
+      directory.stop()
       await events.flush()
-      await Promise.all([instances.stop(), nodes.stop()])
+      await Promise.all(followed.map((one) => one.stop()))
     },
   }
 }
 
 function policyOf(settings: SchedulerSettings): Policy {
   return {
-    filters: makeFilters(settings.enabledFilters),
-    weighers: Object.entries(WEIGHERS).map(([name, { make, multiplier }]) => ({
-      weigher: make(),
-      multiplier: settings.weightMultipliers[name] ?? multiplier,
-    })),
+    filters: makeFilters(settings.enabledFilters, {
+      ...settings,
+      restrictIsolatedHosts: settings.restrictIsolatedHosts === 'true',
+    }),
+    weighers: makeWeighers(settings.weightMultipliers),
   }
 }
 

@@ -23,6 +23,8 @@ const {
   InstanceExists,
   InstanceNotFound,
   FlavorNotFound,
+  InstanceGroupNotFound,
+  OverQuota,
   ImageNotFound,
   FlavorMemoryTooSmall,
   FlavorDiskSmallerThanMinDisk,
@@ -137,6 +139,18 @@ const CASES: readonly Case[] = [
     message: 'Flavor m1 could not be found.',
     outcome: 'terminal',
     code: 404,
+  },
+  {
+    error: new InstanceGroupNotFound({ group: 'web' }),
+    message: 'Instance group web could not be found.',
+    outcome: 'terminal',
+    code: 404,
+  },
+  {
+    error: new OverQuota({ quota: 'small', over: 'cores: 4 asked, 18 of 20 used' }),
+    message: 'Quota exceeded for resources: cores: 4 asked, 18 of 20 used (ComputeQuota small).',
+    outcome: 'terminal',
+    code: 403,
   },
   {
     error: new ImageNotFound({ image: 'cirros' }),

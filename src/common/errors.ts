@@ -230,6 +230,26 @@ export class ImageNotFound extends NovaError<{ image: string }> {
   }
 }
 
+/** The server group that a hint names is not there. Nova: InstanceGroupNotFound. */
+export class InstanceGroupNotFound extends NovaError<{ group: string }> {
+  readonly outcome = 'terminal'
+  readonly code = 404
+
+  constructor(details: InstanceGroupNotFound['details'], options?: ErrorOptions) {
+    super(`Instance group ${details.group} could not be found.`, details, options)
+  }
+}
+
+/** The namespace has what its ComputeQuota lets it have. Nova: OverQuota (HTTP 403). */
+export class OverQuota extends NovaError<{ quota: string; over: string }> {
+  readonly outcome = 'terminal'
+  readonly code = 403
+
+  constructor(details: OverQuota['details'], options?: ErrorOptions) {
+    super(`Quota exceeded for resources: ${details.over} (ComputeQuota ${details.quota}).`, details, options)
+  }
+}
+
 /** Nova: FlavorMemoryTooSmall. Sizes in MiB. */
 export class FlavorMemoryTooSmall extends NovaError<{
   flavor: string

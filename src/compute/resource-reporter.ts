@@ -61,11 +61,15 @@ export class ResourceReporter {
     this.#options = options
   }
 
-  /** Reports once, then again and again. Waits for a hypervisor that cannot be asked yet, until `signal` aborts. */
+  /**
+   * Reports once, then again and again. Waits for a hypervisor that cannot be asked yet. Rejects when `signal` aborts
+   * meanwhile.
+   */
   async start(signal?: AbortSignal): Promise<void> {
     await this.#firstLook(signal)
     await this.#report()
     await this.#heartbeat()
+    signal?.throwIfAborted()
     this.#timers.push(
       this.#clock.every(this.#options.reportIntervalMs, () => {
         this.#quietly('heartbeat', () => this.#heartbeat())

@@ -23,8 +23,9 @@ import {
 } from '../objects/instance-update.ts'
 import type { RpcClient } from '../rpc/client.ts'
 import { defineMethod } from '../rpc/method.ts'
+import type { DeclaredQueue } from '../rpc/transport.ts'
 
-/** The newest version of this API. 1.0: everything but what says otherwise. 1.1: guest_assign, disk_get, image_create. */
+/** The newest version of this API. 1.0: everything but what says otherwise. 1.1: guest_assign, disk_get, image_create, compute_queue_declare. */
 export const CONDUCTOR_RPC_VERSION = '1.1'
 export const CONDUCTOR_TOPIC = 'conductor'
 
@@ -143,6 +144,14 @@ export const computeNodeReport = defineMethod({
 })
 export type ComputeNodeReport = z.infer<typeof computeNodeReport.args>
 
+/** Asks for the queue of the agent's own casts: whose that is, the sender says. */
+export const computeQueueDeclare = defineMethod({
+  name: 'compute_queue_declare',
+  version: '1.1',
+  args: z.object({}),
+  result: z.object({ since: z.string(), ackWaitMs: z.number().positive() }),
+})
+
 /** The client side of the conductor's messages: each is a call. nova.conductor.rpcapi. */
 export class ConductorRpcApi {
   readonly #rpc: RpcClient
@@ -188,5 +197,9 @@ export class ConductorRpcApi {
 
   async computeNodeReport(ctx: RequestContext, args: ComputeNodeReport): Promise<void> {
     await this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, computeNodeReport, args)
+  }
+
+  async computeQueueDeclare(ctx: RequestContext): Promise<DeclaredQueue> {
+    return this.#rpc.call(ctx, { topic: CONDUCTOR_TOPIC }, computeQueueDeclare, {})
   }
 }

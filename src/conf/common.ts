@@ -80,10 +80,14 @@ export const SERVICE_OPTIONS = {
     'FILE',
   ),
   ...MESSAGING_OPTIONS,
-  ackWait: seconds('after how long a message goes to another worker when its own fell silent', 30),
   messagingReplicas: count('copies of the streams in a NATS cluster, for streams that are not there yet', 1),
   healthPort: wholeNumber('port of /healthz and /readyz; 0 for none', 0, 'PORT'),
   identity: text('this process among its likes, in leases', `${hostname()}_${randomUUID().slice(0, 8)}`),
+}
+
+/** Of whoever declares queues: the scheduler its own, the conductor those of the agents and of dead letters. */
+export const QUEUE_SETTINGS = {
+  ackWait: seconds('after how long a message goes to another worker when its own fell silent', 30),
 }
 
 export function logOptions(conf: {

@@ -1,10 +1,11 @@
 import { DEFAULT_FILTERS, FILTERS, REQUIRED_FILTERS } from '../scheduler/filters/registry.ts'
 import { WEIGHERS } from '../scheduler/weighers/registry.ts'
-import { SERVICE_OPTIONS } from './common.ts'
+import { QUEUE_SETTINGS, SERVICE_OPTIONS } from './common.ts'
 import {
   count,
   decimal,
   list,
+  oneOf,
   type Option,
   seconds,
   text,
@@ -69,6 +70,11 @@ function attempts(help: string, fallback: number): Option<number> {
 export const SCHEDULER_SETTINGS = {
   enabledFilters: filters(`the filters, in the order they run; ${REQUIRED_FILTERS.join(' and ')} always do`),
   weightMultipliers: multipliers('how much each weigher counts; negative stacks instead of spreading'),
+  maxInstancesPerHost: wholeNumber('instances a host may have, for NumInstancesFilter', 50),
+  maxIoOpsPerHost: wholeNumber('instances a host may be building or moving at once, for IoOpsFilter', 8),
+  isolatedHosts: list('hosts that are apart, for IsolatedHostsFilter', []),
+  isolatedImages: list('images that only go to isolated hosts', []),
+  restrictIsolatedHosts: oneOf('whether isolated hosts take no other image', ['true', 'false'], 'true'),
   maxAttempts: attempts('hosts a build is sent to at most', 3),
   cpuAllocationRatio: decimal('how often a CPU may be booked, where a ComputeNode does not say', 4),
   ramAllocationRatio: decimal('how often memory may be booked', 1),
@@ -82,5 +88,5 @@ export const SCHEDULER_SETTINGS = {
   leaseNamespace: text('namespace of the leader election lease', 'default'),
 }
 
-export const SCHEDULER_OPTIONS = { ...SERVICE_OPTIONS, ...SCHEDULER_SETTINGS }
+export const SCHEDULER_OPTIONS = { ...SERVICE_OPTIONS, ...QUEUE_SETTINGS, ...SCHEDULER_SETTINGS }
 export type SchedulerSettings = Values<typeof SCHEDULER_SETTINGS>

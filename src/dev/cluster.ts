@@ -13,6 +13,7 @@ import { ApiServer } from './apiserver/server.ts'
 import { installCrds, kilonovaCrds, kubevirtCrds } from './crds.ts'
 import { AggregatedApi } from './kubevirt/aggregated-api.ts'
 import { KubeVirtStandIn } from './kubevirt/stand-in.ts'
+import { FakeHypervisor } from '../virt/fake/hypervisor.ts'
 import { createNode, nodeNames } from './nodes.ts'
 import { refuseRealKubeVirt } from './real-kubevirt.ts'
 import { ServiceSet } from './service-set.ts'
@@ -107,6 +108,8 @@ export class DevCluster {
     )
     await this.#standIn.start()
     await this.#serveSubresources(client, this.#standIn)
+    // One for all agents, so that guests can be moved between them.
+    const hypervisor = new FakeHypervisor()
     this.#services = new ServiceSet(
       {
         clock: this.#clock,
@@ -117,7 +120,7 @@ export class DevCluster {
             { log, clock: this.#clock, broker: this.broker },
             { ...ackWaitOf(this.#options), sender },
           ),
-        openDriver,
+        openDriver: (deps, settings) => openDriver({ ...deps, hypervisor }, settings),
       },
       { hosts, logFolder: this.logFolder, log: this.#options.log, env: this.#options.env ?? {} },
     )

@@ -88,8 +88,11 @@ export class ServiceSet {
 
   /** Stops a service in order: it drains. */
   async stop(name: string): Promise<void> {
-    await this.#running.get(name)?.service.stop()
-    await this.#leave(name)
+    const running = this.#running.get(name)
+    if (!running) return
+    this.#running.delete(name)
+    await running.service.stop()
+    await leave(running)
   }
 
   /** Takes a service's connections away at once, as when its process is killed. What it had begun may still end. */
@@ -97,8 +100,7 @@ export class ServiceSet {
     const running = this.#running.get(name)
     if (!running) return
     this.#running.delete(name)
-    await Promise.all([running.transport.close(), running.client.close()])
-    await running.sink.close()
+    await leave(running)
     // Like a process that is gone it is not waited for: what it waits for itself does not come any more.
     void running.service.stop().catch(() => undefined)
   }
@@ -109,14 +111,6 @@ export class ServiceSet {
       this.names.filter((name) => name.startsWith('nova-compute')).map((name) => this.stop(name)),
     )
     await Promise.all([...this.#running.keys()].map((name) => this.stop(name)))
-  }
-
-  async #leave(name: string): Promise<void> {
-    const running = this.#running.get(name)
-    this.#running.delete(name)
-    await running?.transport.close()
-    await running?.client.close()
-    await running?.sink.close()
   }
 
   #build(name: string, deps: ServiceDeps): Service {
@@ -138,6 +132,11 @@ export class ServiceSet {
         throw new TypeError(`${name} is no service`)
     }
   }
+}
+
+async function leave({ transport, client, sink }: Running): Promise<void> {
+  await Promise.all([transport.close(), client.close()])
+  await sink.close()
 }
 
 /** `nova-scheduler-2` is a scheduler, `nova-compute-node-1` the agent of node-1. */

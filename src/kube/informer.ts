@@ -10,6 +10,8 @@ import type { Index, ReadonlyStore } from './store.ts'
 
 export interface InformerOptions<T extends KubeObject> extends ReflectorOptions<T> {
   readonly indexes?: Readonly<Record<string, Index<T>>> | undefined
+  /** What of an object is kept, for whoever needs a part of many: it may change the object it is given. */
+  readonly trim?: ((object: T) => T) | undefined
 }
 
 type Listener<T extends KubeObject> = (change: Change<T>) => void
@@ -22,6 +24,7 @@ export class Informer<T extends KubeObject> {
   readonly #reflector: Reflector<T>
   readonly #listeners = new Set<Listener<T>>()
   readonly #kind: string
+  readonly #trim: (object: T) => T
   readonly #listed = Promise.withResolvers<void>()
   readonly #stop = new AbortController()
   #isSynced = false
@@ -31,19 +34,24 @@ export class Informer<T extends KubeObject> {
     this.#clock = deps.clock
     this.#log = deps.log
     this.#kind = options.type.kind
+    this.#trim = options.trim ?? ((object) => object)
     this.#cache = new ObjectCache<T>({ indexes: options.indexes, matches: matcherOf(options) }, (change) =>
       this.#tell(change),
     )
     this.#reflector = new Reflector(deps, options, {
       replace: (items, resourceVersion) => {
         for (const item of items) dropManagedFields(item)
-        this.#cache.replace(items, resourceVersion)
+        this.#cache.replace(items.map(this.#trim), resourceVersion)
         this.#isSynced = true
         this.#listed.resolve()
       },
       apply: (event) => {
-        if (event.type !== 'BOOKMARK') dropManagedFields(event.object)
-        this.#cache.apply(event)
+        if (event.type === 'BOOKMARK') {
+          this.#cache.apply(event)
+          return
+        }
+        dropManagedFields(event.object)
+        this.#cache.apply({ ...event, object: this.#trim(event.object) })
       },
     })
   }
@@ -100,7 +108,7 @@ export class Informer<T extends KubeObject> {
    * ourselves. An answer that is older than what is held, or whose object is gone by now, changes nothing.
    */
   observe(object: T): void {
-    if (!this.#stop.signal.aborted) this.#cache.observe(object)
+    if (!this.#stop.signal.aborted) this.#cache.observe(this.#trim(object))
   }
 
   /**

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { answerClaims, userClaims } from './answer.ts'
 
-const USER = { userNkey: 'U1', account: 'KILONOVA', name: 'compute.node-1', expiresS: 1_800_000_000 }
+const USER = { userNkey: 'U1', account: 'KILONOVA', expiresS: 1_800_000_000 }
 const LIMITS = { subs: -1, data: -1, payload: -1, allowed_connection_types: ['STANDARD'] }
 
 it.each([
@@ -19,7 +19,6 @@ it.each([
   expect(userClaims({ ...USER, permissions })).toEqual({
     sub: 'U1',
     aud: 'KILONOVA',
-    name: 'compute.node-1',
     exp: 1_800_000_000,
     nats: { type: 'user', ...nats, ...LIMITS },
   })

@@ -3,13 +3,15 @@ import type { NatsClaims } from './jwt.ts'
 
 const NO_LIMIT = -1
 
-/** The claims of a client that is let in: who it is, what it may do, and until when. */
+/**
+ * The claims of a client that is let in: what it may do, and until when. Without a name: by a name the broker would
+ * know it instead of by its token, and could not ask about it anew when it reads its configuration anew. It would send
+ * it away.
+ */
 export function userClaims(user: {
   readonly userNkey: string
   /** The account by its name, as brokers with accounts in their configuration have it. */
   readonly account: string
-  /** Shown instead of what the client called itself. */
-  readonly name: string
   readonly permissions: NatsPermissions
   readonly expiresS: number
 }): NatsClaims {
@@ -17,7 +19,6 @@ export function userClaims(user: {
   return {
     sub: user.userNkey,
     aud: user.account,
-    name: user.name,
     exp: user.expiresS,
     nats: {
       type: 'user',

@@ -29,7 +29,7 @@ const REQUEST: NatsClaims = {
     type: 'authorization_request',
     server_id: { name: 'kilonova-nats-0', id: broker.getPublicKey() },
     user_nkey: userNkey,
-    client_info: { host: '10.0.0.7', name: 'nova-api', user: '[REDACTED]' },
+    client_info: { id: 27, host: '10.0.0.7', name: 'nova-api', user: '[REDACTED]' },
     connect_opts: { auth_token: TOKEN, protocol: 1 },
   },
 }
@@ -93,11 +93,12 @@ describe('the answer to a broker', () => {
       sub: userNkey,
       aud: 'KILONOVA',
       iss: issuer.getPublicKey(),
-      name: 'api',
       exp: NOW_S + 600,
       nats: { type: 'user', pub: publish, sub: subscribe },
     })
-    expect(log.at('INFO')).toEqual([expect.stringContaining(`sender=api user=${API} from=10.0.0.7`)])
+    expect(log.at('INFO')).toEqual([
+      expect.stringContaining(`sender=api user=${API} from=10.0.0.7 connection=kilonova-nats-0/cid:27`),
+    ])
   })
 
   it.each([

@@ -1,10 +1,10 @@
-import { fromCurveSeed, type KeyPair } from '@nats-io/nkeys'
 import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { permissionsOf } from '../rpc/nats-permissions.ts'
 import { describeSender } from '../rpc/sender.ts'
 import { answerClaims, userClaims } from './answer.ts'
+import { CurveBox } from './curve-box.ts'
 import { identityOf, type ServiceAccounts } from './identity.ts'
 import { encodeJwt } from './jwt.ts'
 import type { Signer } from './nkey.ts'
@@ -41,7 +41,7 @@ export class AuthCallout {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #options: AuthCalloutOptions
-  readonly #xkey: KeyPair
+  readonly #box: CurveBox
 
   constructor(
     deps: {
@@ -57,7 +57,7 @@ export class AuthCallout {
     this.#clock = deps.clock
     this.#log = deps.log
     this.#options = options
-    this.#xkey = fromCurveSeed(new TextEncoder().encode(options.xkeySeed))
+    this.#box = new CurveBox(options.xkeySeed)
   }
 
   /**
@@ -69,13 +69,13 @@ export class AuthCallout {
     if (!request) return undefined
     const answer = await this.#decide(request)
     const jwt = encodeJwt(answerClaims(request, answer), this.#signer, this.#clock.now())
-    return this.#xkey.seal(new TextEncoder().encode(jwt), brokerXkey)
+    return this.#box.seal(new TextEncoder().encode(jwt), brokerXkey)
   }
 
   #open(sealed: Uint8Array, brokerXkey: string): AuthorizationRequest | undefined {
     try {
-      const opened = this.#xkey.open(sealed, brokerXkey)
-      if (opened === null) throw new Refused('it was not encrypted for us')
+      const opened = this.#box.open(sealed, brokerXkey)
+      if (!opened) throw new Refused('it was not encrypted for us')
       return readRequest(UTF8.decode(opened))
     } catch (error) {
       this.#log.warn('Could not read an authorization request', { reason: messageOf(error) })
@@ -92,18 +92,18 @@ export class AuthCallout {
   }
 
   #explain(request: AuthorizationRequest, error: unknown): string {
-    const { client, from } = request
+    const { client, from, connection } = request
     const reason = messageOf(error)
     if (error instanceof Refused) {
-      this.#log.warn('Refused a client', { client, from, user: error.user, reason })
+      this.#log.warn('Refused a client', { client, from, connection, user: error.user, reason })
       return reason
     }
     if (error instanceof TokenReviewUnavailable) {
       // That goes for everybody, and the reviewer has said so.
-      this.#log.debug('Could not look at a client', { client, from, reason })
+      this.#log.debug('Could not look at a client', { client, from, connection, reason })
       return reason
     }
-    this.#log.error('Failed to look at a client', { client, from, reason })
+    this.#log.error('Failed to look at a client', { client, from, connection, reason })
     return 'nats-auth failed; its log says why'
   }
 
@@ -119,18 +119,17 @@ export class AuthCallout {
     const nowMs = this.#clock.now()
     const { account, maxSessionMs } = this.#options
     const expiresS = sessionEnd({ tokenExpiresS, nowMs, maxSessionMs, userNkey: request.userNkey })
-    const name = describeSender(sender)
     const claims = userClaims({
       userNkey: request.userNkey,
       account,
-      name,
       permissions: permissionsOf(sender),
       expiresS,
     })
     this.#log.info('Let a client in', {
-      sender: name,
+      sender: describeSender(sender),
       user,
       from: request.from,
+      connection: request.connection,
       until: new Date(expiresS * 1000).toISOString(),
     })
     return encodeJwt(claims, this.#signer, nowMs)

@@ -12,6 +12,7 @@ export interface Signer {
 }
 
 const LETTER: Readonly<Record<NkeyRole, string>> = { account: 'A', server: 'N', user: 'U' }
+const CURVE_LETTER = 'X'
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 /** RFC 8410: what stands before the 32 bytes of an Ed25519 key. */
 const PRIVATE_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -25,9 +26,8 @@ const PUBLIC_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
  */
 export function signerOf(seed: string): Signer {
   const pair = fromSeed(new TextEncoder().encode(seed))
-  // Two bytes say what it is, and two of a checksum follow.
-  const raw = base32(seed).subarray(2, 34)
-  const key = createPrivateKey({ key: Buffer.concat([PRIVATE_PREFIX, raw]), format: 'der', type: 'pkcs8' })
+  const der = Buffer.concat([PRIVATE_PREFIX, seedBytesOf(seed)])
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   return { publicKey: pair.getPublicKey(), sign: (data) => sign(null, Buffer.from(data), key) }
 }
 
@@ -42,13 +42,28 @@ export function isPublicKey(role: NkeyRole, text: string): boolean {
   return text.startsWith(LETTER[role]) && keyOf(text) !== undefined
 }
 
+/** The 32 bytes of a curve key (`X…`); undefined for what is none. */
+export function curveKeyOf(publicKey: string): Uint8Array | undefined {
+  return publicKey.startsWith(CURVE_LETTER) ? bytesOf(publicKey) : undefined
+}
+
+/** The 32 bytes of a seed that the library found to be one. */
+export function seedBytesOf(seed: string): Buffer {
+  // Two bytes say what it is, and two of a checksum follow.
+  return base32(seed).subarray(2, 34)
+}
+
 function keyOf(publicKey: string): KeyObject | undefined {
+  const bytes = bytesOf(publicKey)
+  if (!bytes) return undefined
+  return createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, bytes]), format: 'der', type: 'spki' })
+}
+
+function bytesOf(publicKey: string): Buffer | undefined {
   if (!/^[A-Z2-7]{56}$/.test(publicKey)) return undefined
   const bytes = base32(publicKey)
   const body = bytes.subarray(0, 33)
-  if (crc16(body) !== bytes.readUInt16LE(33)) return undefined
-  const spki = Buffer.concat([PUBLIC_PREFIX, body.subarray(1)])
-  return createPublicKey({ key: spki, format: 'der', type: 'spki' })
+  return crc16(body) === bytes.readUInt16LE(33) ? body.subarray(1) : undefined
 }
 
 /** RFC 4648, without padding. */

@@ -13,15 +13,21 @@ export interface AuthorizationRequest {
   /** The client as it calls itself, and where it comes from: for the log, and believed in nothing. */
   readonly client: string
   readonly from: string
+  /** As the broker's own log has it: the server's name and the number of the connection there. */
+  readonly connection: string
 }
 
 const requestSchema = z.object({
   aud: z.literal('nats-authorization-request'),
   nats: z.object({
     type: z.literal('authorization_request'),
-    server_id: z.object({ id: z.string() }),
+    server_id: z.object({ id: z.string(), name: z.string().optional() }),
     user_nkey: z.string().refine((key) => isPublicKey('user', key), 'is no user key'),
-    client_info: z.object({ host: z.string().optional(), name: z.string().optional() }),
+    client_info: z.object({
+      id: z.number().optional(),
+      host: z.string().optional(),
+      name: z.string().optional(),
+    }),
     connect_opts: z.object({ auth_token: z.string().optional() }),
   }),
 })
@@ -50,5 +56,6 @@ export function readRequest(jwt: string): AuthorizationRequest {
     token: token === '' ? undefined : token,
     client: nats.client_info.name ?? '-',
     from: nats.client_info.host ?? '-',
+    connection: `${nats.server_id.name ?? '-'}/cid:${nats.client_info.id ?? '-'}`,
   }
 }

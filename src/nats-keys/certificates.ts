@@ -5,8 +5,8 @@ import { type KeyedCertificate, makeCertificate } from '../tls/certificate.ts'
 const HOUR_MS = 3600_000
 const YEAR_MS = 365 * 24 * HOUR_MS
 /**
- * Long, because they are renewed when the job runs, which is at an upgrade. A shorter life would guard against a
- * key that was stolen and is not known to be; but who could read the Secret can read the next one there too.
+ * Long, for where nothing renews them but an upgrade. A shorter life would guard against a key that was stolen and is
+ * not known to be; but who could read the Secret can read the next one there too.
  */
 const AUTHORITY_LIFETIME_MS = 10 * YEAR_MS
 const SERVER_LIFETIME_MS = 5 * YEAR_MS

@@ -205,6 +205,51 @@ describe('the keys of NATS', () => {
     })
   })
 
+  describe('that are only to be renewed', () => {
+    const renew = (): Promise<void> => keysFor(NAMES).renew()
+
+    it('have a new certificate when less than a third of its life is left, and nothing else', async () => {
+      await ensure()
+      const { 'tls.crt': first, 'tls.key': _key, ...others } = await secret('nats-server')
+      const [seeds, trusted] = [await secret('nats-auth'), await bundle()]
+      await clock.advance(3 * YEAR_MS)
+      await renew()
+      expect((await secret('nats-server'))['tls.crt']).toBe(first)
+
+      await clock.advance(YEAR_MS)
+      await renew()
+
+      const renewed = await secret('nats-server')
+      const certificate = new X509Certificate(renewed['tls.crt'] ?? '')
+      expect(Date.parse(certificate.validTo)).toBe(clock.now() + 5 * YEAR_MS)
+      expect(certificate.checkPrivateKey(createPrivateKey(renewed['tls.key'] ?? ''))).toBe(true)
+      expect(renewed).toMatchObject(others)
+      expect([await secret('nats-auth'), await bundle()]).toEqual([seeds, trusted])
+      expect(log.at('WARNING')).toEqual([])
+    })
+
+    it('need no look at the seeds', async () => {
+      await ensure()
+      await clock.advance(4 * YEAR_MS)
+      const before = client.requests.length
+      await renew()
+      expect(client.requests.slice(before).join()).toContain('replace Secret/kilonova-nats-server')
+      expect(client.requests.slice(before).join()).not.toContain('kilonova-nats-auth')
+    })
+
+    it('are not made when they are missing', async () => {
+      await ensure()
+      await client.delete(SECRET, { namespace: 'default', name: 'kilonova-nats-ca-key' })
+      const wrote = writes()
+
+      await expect(renew()).rejects.toThrow(
+        'Secret kilonova-nats-ca-key: not there; `helm upgrade` makes what is missing',
+      )
+
+      expect(writes()).toBe(wrote)
+    })
+  })
+
   it('are the same for all that make them at once', async () => {
     await Promise.all(Array.from({ length: 4 }, () => keysFor(NAMES, client.connect()).ensure()))
     const made = await all()

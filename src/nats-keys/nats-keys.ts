@@ -17,9 +17,12 @@ export interface NatsKeysOptions {
 
 const TRIES = 5
 
+/** There is nothing to renew. */
+export class MissingKeys extends Error {}
+
 /**
  * The keys that NATS and nats-auth need: makes what is missing and renews certificates, and leaves all else as
- * it is. Runs at every install and upgrade; two of them at once end with the same keys.
+ * it is. Two of them at once end with the same keys.
  */
 export class NatsKeys {
   readonly #store: EntryStore
@@ -38,13 +41,39 @@ export class NatsKeys {
   }
 
   /**
+   * Makes what is missing, and renews what is old. For every install and upgrade.
+   *
    * @throws UnusableKey for what is there and is no key
    * @throws ApiError
    */
   async ensure(): Promise<void> {
+    await this.#retried(async () => {
+      const seeds = await this.#ensureSeeds()
+      await this.#ensureServer(
+        await this.#ensureAuthority(),
+        this.#publicKeys(this.#name('nats-auth'), seeds),
+      )
+    })
+  }
+
+  /**
+   * Renews certificates that are old, and makes nothing: who only renews needs no right to make Secrets, and none to
+   * the seeds.
+   *
+   * @throws MissingKeys
+   * @throws ApiError
+   */
+  async renew(): Promise<void> {
+    await this.#retried(async () => {
+      await this.#mustBeThere()
+      await this.#ensureServer(await this.#ensureAuthority(), {})
+    })
+  }
+
+  async #retried(work: () => Promise<void>): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        await this.#ensureOnce()
+        await work()
         return
       } catch (error) {
         if (tries === TRIES || !(isConflict(error) || isAlreadyExists(error))) throw error
@@ -53,10 +82,22 @@ export class NatsKeys {
     }
   }
 
-  async #ensureOnce(): Promise<void> {
-    const seeds = await this.#ensureSeeds()
-    const { authority, bundle } = await this.#ensureAuthority()
-    await this.#ensureServer(seeds, authority, bundle)
+  async #mustBeThere(): Promise<void> {
+    const [server, authority, bundle] = [
+      this.#name('nats-server'),
+      this.#name('nats-ca-key'),
+      this.#name('nats-ca'),
+    ]
+    const found = await Promise.all([
+      this.#store.secret(server),
+      this.#store.secret(authority),
+      this.#store.configMap(bundle),
+    ])
+    const missing = [`Secret ${server}`, `Secret ${authority}`, `ConfigMap ${bundle}`].filter(
+      (_name, index) => !found[index]?.isThere,
+    )
+    if (missing.length === 0) return
+    throw new MissingKeys(`${missing.join(', ')}: not there; \`helm upgrade\` makes what is missing`)
   }
 
   async #ensureSeeds(): Promise<Entries> {
@@ -90,20 +131,25 @@ export class NatsKeys {
     return { authority, bundle }
   }
 
-  async #ensureServer(seeds: Entries, authority: KeyedCertificate, bundle: string): Promise<void> {
+  /** `publicKeys`: those that the servers are to have, where they are known. */
+  async #ensureServer(
+    { authority, bundle }: { readonly authority: KeyedCertificate; readonly bundle: string },
+    publicKeys: Entries,
+  ): Promise<void> {
     const nowMs = this.#clock.now()
     const names = this.#options.serverNames
     const name = this.#name('nats-server')
     const secret = await this.#store.secret(name)
-    const keys = this.#publicKeys(this.#name('nats-auth'), seeds)
-    const changed = Object.entries(keys).filter(([variable, key]) => secret.entries[variable] !== key)
+    const changed = Object.entries(publicKeys).filter(([variable, key]) => secret.entries[variable] !== key)
     const why = whyReissue(pairIn(secret.entries), { names, bundle, nowMs })
     const pair = why === undefined ? {} : entriesOf(issueServerCertificate(authority, names, nowMs))
-    const isRenewal = secret.entries['ISSUER'] !== undefined
-    const entries = { ...Object.fromEntries(changed), ...pair }
-    await this.#write(secret, entries, { secret: name, why })
-    if (isRenewal && Object.keys(entries).length > 0) {
-      this.#log.warn('NATS takes what is new in its Secret when it is restarted', { secret: name })
+    await this.#write(secret, { ...Object.fromEntries(changed), ...pair }, { secret: name, why })
+    // A new certificate it takes by itself.
+    if (secret.entries['ISSUER'] !== undefined && changed.length > 0) {
+      this.#log.warn('NATS takes the new keys when it is restarted', {
+        secret: name,
+        keys: changed.map(([variable]) => variable),
+      })
     }
   }
 

@@ -5,8 +5,9 @@ import { CONFIG_MAP, type ConfigMap, SECRET, type Secret } from './objects.ts'
 /** Names with their values, as text. */
 export type Entries = Readonly<Record<string, string>>
 
-/** What an object held when it was read; `version` is undefined when it was not there. */
+/** What an object held when it was read. */
 export interface Read {
+  readonly isThere: boolean
   readonly entries: Entries
   /** Writes all of these. Rejects with 409 when somebody else wrote meanwhile. */
   write(entries: Entries): Promise<void>
@@ -27,6 +28,7 @@ export class EntryStore {
       .get(SECRET, { namespace: this.#namespace, name })
       .catch(undefinedIfNotFound)
     return {
+      isThere: found !== undefined,
       entries: mapValues(found?.data ?? {}, (value) => Buffer.from(value, 'base64').toString('utf8')),
       write: async (entries) => {
         const data = mapValues(entries, (value) => Buffer.from(value).toString('base64'))
@@ -41,6 +43,7 @@ export class EntryStore {
       .get(CONFIG_MAP, { namespace: this.#namespace, name })
       .catch(undefinedIfNotFound)
     return {
+      isThere: found !== undefined,
       entries: found?.data ?? {},
       write: async (entries) => {
         if (found) await this.#client.replace(CONFIG_MAP, { ...found, data: { ...found.data, ...entries } })

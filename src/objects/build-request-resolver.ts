@@ -42,12 +42,12 @@ export class BuildRequestResolver {
    */
   async resolve(instance: Instance): Promise<BuildRequest> {
     const { spec, status } = instance
-    const [flavor, image] = await Promise.all([
-      sizeOf(status) ?? this.#flavor(spec.flavor),
+    const [[flavor, extraSpecs], image] = await Promise.all([
+      this.#flavor(sizeOf(status), spec.flavor),
       this.#image(status.image ?? spec.image),
     ])
     checkFlavorFitsImage(flavor, image)
-    return toBuildRequest(instance, flavor, image)
+    return toBuildRequest(instance, flavor, image, extraSpecs)
   }
 
   /**
@@ -55,7 +55,7 @@ export class BuildRequestResolver {
    * @throws FlavorNotFound
    */
   async flavor(name: string): Promise<FlavorSize> {
-    return this.#flavor(name)
+    return (await this.#flavor(undefined, name))[0]
   }
 
   /**
@@ -71,11 +71,15 @@ export class BuildRequestResolver {
     return this.#image(name)
   }
 
-  async #flavor(name: string): Promise<FlavorSize> {
+  async #flavor(
+    bound: FlavorSize | undefined,
+    name: string,
+  ): Promise<readonly [FlavorSize, Readonly<Record<string, string>>]> {
+    if (bound) return [bound, this.#known.flavor(bound.name)?.spec.extraSpecs ?? {}]
     const flavor =
       this.#known.flavor(name) ?? (await this.#find(FLAVOR, name, () => new FlavorNotFound({ flavor: name })))
-    const { vcpus, memoryMb, diskGb } = flavor.spec
-    return { name, vcpus, memoryMb, diskGb }
+    const { vcpus, memoryMb, diskGb, extraSpecs = {} } = flavor.spec
+    return [{ name, vcpus, memoryMb, diskGb }, extraSpecs]
   }
 
   async #image(name: string): Promise<Image> {

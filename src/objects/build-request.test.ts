@@ -57,15 +57,24 @@ describe('a build request', () => {
 
   it('carries all a build needs, and reads the same after its way through a message', () => {
     const instance = makeInstance({
-      spec: { availabilityZone: 'west', requestedHost: 'node-2', userData: 'aGk=' },
+      spec: {
+        availabilityZone: 'west',
+        requestedHost: 'node-2',
+        schedulerHints: { group: 'web', different_host: ['db'] },
+        userData: 'aGk=',
+      },
     })
     const properties = { hw_architecture: 'x86_64', os_shutdown_timeout: 30 } as const
 
-    const request = toBuildRequest(instance, FLAVOR, makeImage({ properties }))
+    const request = toBuildRequest(instance, FLAVOR, makeImage({ properties }), {
+      'trait:CUSTOM_SSD': 'required',
+    })
 
     expect(buildRequest.parse(JSON.parse(JSON.stringify(request)))).toEqual({
       instance: { namespace: 'default', name: 'web', uid: UID },
       flavor: FLAVOR,
+      extraSpecs: { 'trait:CUSTOM_SSD': 'required' },
+      hints: { group: 'web', different_host: ['db'] },
       image: {
         name: 'cirros',
         disk: { kind: 'containerDisk', image: 'registry.example/cirros' },
@@ -103,6 +112,10 @@ describe('a build request', () => {
     {
       source: { dataVolume: { pvc: { namespace: 'images', name: 'a' } } },
       want: { kind: 'dataVolume', source: { pvc: { namespace: 'images', name: 'a' } } },
+    },
+    {
+      source: { dataVolume: { snapshot: { namespace: 'default', name: 'a' } } },
+      want: { kind: 'dataVolume', source: { snapshot: { namespace: 'default', name: 'a' } } },
     },
   ])('takes its disk from $want.kind', ({ source, want }) => {
     expect(toBuildRequest(makeInstance(), FLAVOR, makeImage(source)).image.disk).toEqual(want)

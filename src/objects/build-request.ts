@@ -47,8 +47,19 @@ const imageProperties = z.object({
   hw_firmware_type: z.enum(['bios', 'uefi']).optional(),
   img_config_drive: z.enum(['mandatory', 'optional']).optional(),
   os_shutdown_timeout: z.int().min(0).optional(),
+  traits_required: z.array(z.string()).optional(),
 })
 export type ImageProperties = z.infer<typeof imageProperties>
+
+/** What a user tells the scheduler besides. Nova's os:scheduler_hints, under Nova's names. */
+export const schedulerHints = z.object({
+  /** Name of a ServerGroup of the same namespace. */
+  group: z.string().optional(),
+  /** Names of instances of the same namespace. */
+  different_host: z.array(z.string()).optional(),
+  same_host: z.array(z.string()).optional(),
+})
+export type SchedulerHints = z.infer<typeof schedulerHints>
 
 /**
  * Everything that is needed to place and build one instance: it travels with the messages, so that a change
@@ -57,11 +68,14 @@ export type ImageProperties = z.infer<typeof imageProperties>
 export const buildRequest = z.object({
   instance: instanceRef,
   flavor: flavorSize,
+  /** Of the flavor, as they are now. */
+  extraSpecs: z.record(z.string(), z.string()).default({}),
   image: z.object({ name: z.string(), disk: diskSource, properties: imageProperties }),
   hostname: z.string(),
   availabilityZone: z.string().optional(),
   /** The one host that may be chosen. Nova's requested_destination. */
   requestedHost: z.string().optional(),
+  hints: schedulerHints.optional(),
   userData: z.string().optional(),
   userDataSecret: z.string().optional(),
 })
@@ -95,11 +109,18 @@ export function checkFlavorFitsImage(flavor: FlavorSize, image: Image): void {
 }
 
 /** The request to build an instance of this flavor from this image. */
-export function toBuildRequest(instance: Instance, flavor: FlavorSize, image: Image): BuildRequest {
+// oxlint-disable-next-line max-params -- the instance and what its names stand for
+export function toBuildRequest(
+  instance: Instance,
+  flavor: FlavorSize,
+  image: Image,
+  extraSpecs: Readonly<Record<string, string>> = {},
+): BuildRequest {
   const { spec } = instance
   return {
     instance: refOfInstance(instance),
     flavor,
+    extraSpecs: { ...extraSpecs },
     image: {
       name: image.metadata.name,
       disk: toDisk(image),
@@ -108,6 +129,7 @@ export function toBuildRequest(instance: Instance, flavor: FlavorSize, image: Im
     hostname: spec.hostname ?? instance.metadata.name,
     availabilityZone: spec.availabilityZone,
     requestedHost: spec.requestedHost,
+    hints: schedulerHints.optional().parse(spec.schedulerHints),
     userData: spec.userData,
     userDataSecret: spec.userDataSecret?.name,
   }

@@ -40,7 +40,8 @@ export class DeadLetterConsumer {
   async start(handler: (letter: DeadLetter) => Promise<void>): Promise<void> {
     await this.#transport.connect(this.#stopping.signal)
     const { maxConcurrent = 16 } = this.#options
-    this.#subscription = await this.#transport.consumeDeadLetters({ maxConcurrent }, (message) =>
+    const options = { maxConcurrent, signal: this.#stopping.signal }
+    this.#subscription = await this.#transport.consumeDeadLetters(options, (message) =>
       this.#onLetter(message, handler),
     )
     if (this.#stopping.signal.aborted) await this.#subscription.stop()

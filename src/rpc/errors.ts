@@ -70,6 +70,20 @@ export class MessageRefused extends NovaError<{
   }
 }
 
+/** The broker did not make the queue of a target's casts. It may be asked again. */
+export class QueueUndeclared extends NovaError<{
+  topic: string
+  host?: string | undefined
+  reason: string
+}> {
+  readonly outcome = 'retry'
+  readonly code = 503
+
+  constructor(details: QueueUndeclared['details'], options?: ErrorOptions) {
+    super(`Could not declare the queue of ${targetText(details)}: ${details.reason}`, details, options)
+  }
+}
+
 /** The server does not serve this version of the API. */
 export class UnsupportedVersion extends NovaError<{ method: string; version: string; served: string }> {
   readonly outcome = 'terminal'

@@ -21,14 +21,14 @@ export interface FanoutListener {
 export class MemoryBroker {
   readonly status = new ConnectionStatus()
   readonly clock: Clock
-  readonly #ackWaitMs: number
+  readonly ackWaitMs: number
   readonly #queues = new Map<string, WorkQueue>()
   readonly #servers = new Map<string, CallServer[]>()
   readonly #listeners = new Map<string, Set<FanoutListener>>()
 
   constructor(deps: { readonly clock: Clock }, options: { readonly ackWaitMs?: number } = {}) {
     this.clock = deps.clock
-    this.#ackWaitMs = options.ackWaitMs ?? 30_000
+    this.ackWaitMs = options.ackWaitMs ?? 30_000
     this.status.set('connected')
   }
 
@@ -63,7 +63,7 @@ export class MemoryBroker {
   queue(name: string): WorkQueue {
     let queue = this.#queues.get(name)
     if (!queue) {
-      queue = new WorkQueue({ clock: this.clock }, { ackWaitMs: this.#ackWaitMs })
+      queue = new WorkQueue({ clock: this.clock }, { ackWaitMs: this.ackWaitMs })
       this.#queues.set(name, queue)
     }
     return queue

@@ -9,6 +9,7 @@ import { assertTarget, subjectOf, type Target } from './target.ts'
 import type {
   CastHandler,
   ConsumeOptions,
+  DeclaredQueue,
   Message,
   ReceivedMessage,
   RequestOutcome,
@@ -87,6 +88,12 @@ export class MemoryTransport implements Transport {
   async publishCast(target: Target, message: Message, _id: string): Promise<void> {
     await this.#ready(target)
     this.#broker.queue(`cast.${subjectOf(target)}`).push(this.#sent(message))
+  }
+
+  /** Every queue is there. */
+  async declareQueue(target: Target): Promise<DeclaredQueue> {
+    await this.#ready(target)
+    return { since: '', ackWaitMs: this.#broker.ackWaitMs }
   }
 
   consumeCasts(target: Target, options: ConsumeOptions, handler: CastHandler): Promise<Subscription> {

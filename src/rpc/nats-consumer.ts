@@ -1,19 +1,23 @@
 import type { Msg } from '@nats-io/transport-node'
 import type { Clock, Timer } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
-import type { Logger } from '../common/log.ts'
+import type { LogFacts, Logger } from '../common/log.ts'
 import { ConnectionStatus } from './connection-status.ts'
 import { type Held, HeldMessages } from './nats-held.ts'
 import type { NatsLink, NatsSession } from './nats-link.ts'
 import { deliveryOf, fromNats } from './nats-message.ts'
 import type { NatsNames, StoreName } from './nats-names.ts'
 import { NatsPull } from './nats-pull.ts'
-import { type ConsumerSettings, type NatsStores, NoStream } from './nats-stores.ts'
 import { Running } from './running.ts'
-import type { CastHandler, CastMessage, Settlement, Subscription } from './transport.ts'
+import type { CastHandler, CastMessage, DeclaredQueue, Settlement, Subscription } from './transport.ts'
 
-export interface NatsConsumerOptions extends ConsumerSettings {
+export interface NatsConsumerOptions {
   readonly store: StoreName
+  readonly durable: string
+  /** Whose messages it takes: a subject, perhaps with wildcards. */
+  readonly filter: string
+  /** Whether somebody else is asked to declare the queue: who is not there yet will be. */
+  readonly declaredByOthers: boolean
   readonly maxConcurrent: number
   readonly pullExpiresMs: number
   readonly heartbeatMs: number
@@ -22,22 +26,22 @@ export interface NatsConsumerOptions extends ConsumerSettings {
 const MESSAGE_ID = 'Nats-Msg-Id'
 const BROKEN_HANDLER_RETRY_MS = 1000
 const FIRST_RENEWAL_DELAY_MS = 100
-const LAST_RENEWAL_DELAY_MS = 2000
+const LAST_RENEWAL_DELAY_MS = 5000
 
 /**
  * A durable consumer of a work queue, worked on by up to `maxConcurrent` handlers. It outlives connections,
- * and makes stream and consumer anew when they are gone.
+ * and has its queue, which is the stream and the consumer, declared anew when it is gone.
  */
 export class NatsConsumer implements Subscription {
   readonly #link: NatsLink
   readonly #names: NatsNames
-  readonly #stores: NatsStores
+  readonly #declareQueue: (session: NatsSession) => Promise<DeclaredQueue>
   readonly #clock: Clock
   readonly #log: Logger
   readonly #options: NatsConsumerOptions
   readonly #handler: CastHandler
   readonly #stopping = new AbortController()
-  /** Connected while stream and consumer are known to be there. */
+  /** Connected while the queue is known to be there. */
   readonly #ready = new ConnectionStatus()
   readonly #held = new HeldMessages()
   readonly #running = new Running()
@@ -45,7 +49,7 @@ export class NatsConsumer implements Subscription {
   #keepAlive: Timer | undefined
   #session: NatsSession | undefined
   #pull: NatsPull | undefined
-  #created = ''
+  #queue: DeclaredQueue | undefined
   #turn = 0
   #troubles = 0
 
@@ -53,7 +57,7 @@ export class NatsConsumer implements Subscription {
     deps: {
       readonly link: NatsLink
       readonly names: NatsNames
-      readonly stores: NatsStores
+      readonly declareQueue: (session: NatsSession) => Promise<DeclaredQueue>
       readonly clock: Clock
       readonly log: Logger
     },
@@ -62,19 +66,24 @@ export class NatsConsumer implements Subscription {
   ) {
     this.#link = deps.link
     this.#names = deps.names
-    this.#stores = deps.stores
+    this.#declareQueue = deps.declareQueue
     this.#clock = deps.clock
     this.#log = deps.log
     this.#options = options
     this.#handler = handler
   }
 
-  /** Resolves when messages are asked for; rejects when the link was closed first. */
-  async start(): Promise<void> {
+  /** Resolves when messages are asked for; rejects when the link was closed, or `signal` aborted, first. */
+  async start(signal?: AbortSignal): Promise<void> {
+    const { closed } = this.#link
+    closed.addEventListener('abort', () => this.#abandon(), { once: true })
     this.#detach = this.#link.attach((session) => void this.#renew(session))
-    this.#keepAlive = this.#clock.every(this.#options.ackWaitMs / 3, () => this.#keepHeld())
-    this.#link.closed.addEventListener('abort', () => this.#abandon(), { once: true })
-    await this.#ready.whenConnected(this.#link.closed)
+    try {
+      await this.#ready.whenConnected(signal ? AbortSignal.any([signal, closed]) : closed)
+    } catch (error) {
+      this.#abandon()
+      throw error
+    }
   }
 
   async stop(late?: AbortSignal): Promise<void> {
@@ -103,7 +112,7 @@ export class NatsConsumer implements Subscription {
     this.#turn += 1
   }
 
-  /** Makes sure of stream and consumer, and asks for messages: on every new connection and after any trouble. */
+  /** Makes sure of the queue, and asks for messages: on every new connection and after any trouble. */
   async #renew(session: NatsSession): Promise<void> {
     this.#turn += 1
     const turn = this.#turn
@@ -113,10 +122,8 @@ export class NatsConsumer implements Subscription {
     // A newer connection, or the end, takes over by taking the next turn.
     while (turn === this.#turn && !session.nc.isClosed()) {
       try {
-        const { store } = this.#options
-        const created = await this.#stores.ensureStream(session, store)
-        await this.#stores.ensureConsumer(session, store, this.#options)
-        if (turn === this.#turn) this.#begin(session, created)
+        const queue = await this.#declareQueue(session)
+        if (turn === this.#turn) this.#begin(session, queue)
         return
       } catch (error) {
         const first = delayMs === FIRST_RENEWAL_DELAY_MS && !session.nc.isClosed()
@@ -127,9 +134,10 @@ export class NatsConsumer implements Subscription {
     }
   }
 
-  #begin(session: NatsSession, created: string): void {
-    if (created !== this.#created) this.#held.clear()
-    this.#created = created
+  #begin(session: NatsSession, queue: DeclaredQueue): void {
+    if (queue.since !== this.#queue?.since) this.#held.clear()
+    if (queue.ackWaitMs !== this.#queue?.ackWaitMs) this.#keepHeldWithin(queue.ackWaitMs)
+    this.#queue = queue
     this.#session = session
     this.#ready.set('connected')
     // First what was done meanwhile, so that the broker does not deliver it again.
@@ -142,7 +150,7 @@ export class NatsConsumer implements Subscription {
       { stream: this.#names.stream(store), durable, expiresMs, heartbeatMs },
       {
         freeSlots: () => maxConcurrent - this.#held.size,
-        onMessage: (msg) => this.#take(msg, created),
+        onMessage: (msg) => this.#take(msg, queue.since),
         onTrouble: (reason) => void this.#mend(session, reason, this.#clock.now() - began),
       },
     )
@@ -154,17 +162,17 @@ export class NatsConsumer implements Subscription {
     const turn = this.#turn
     this.#ready.set('disconnected')
     this.#troubles = lastedMs > LAST_RENEWAL_DELAY_MS * 2 ? 0 : this.#troubles
-    if (this.#troubles === 0) this.#say('The consumer is gone; making it anew', reason)
+    if (this.#troubles === 0) this.#log.warn('The queue is gone; declaring it anew', this.#facts(reason))
     const delayMs = Math.min(FIRST_RENEWAL_DELAY_MS * 2 ** this.#troubles, LAST_RENEWAL_DELAY_MS)
     this.#troubles += 1
     await this.#clock.sleep(delayMs, this.#link.closed).catch(() => undefined)
     if (turn === this.#turn) await this.#renew(session)
   }
 
-  #take(msg: Msg, created: string): void {
+  #take(msg: Msg, since: string): void {
     const replyTo = msg.reply ?? ''
     const delivery = deliveryOf(replyTo)
-    if (!delivery || created !== this.#created) return
+    if (!delivery || since !== this.#queue?.since) return
     if (this.#stopping.signal.aborted) {
       this.#send(replyTo, '-NAK')
       return
@@ -202,8 +210,11 @@ export class NatsConsumer implements Subscription {
   }
 
   /** Work that takes long is still work: without this the broker would give it to somebody else. */
-  #keepHeld(): void {
-    for (const held of this.#held) this.#send(held.replyTo, '+WPI')
+  #keepHeldWithin(ackWaitMs: number): void {
+    this.#keepAlive?.cancel()
+    this.#keepAlive = this.#clock.every(ackWaitMs / 3, () => {
+      for (const held of this.#held) this.#send(held.replyTo, '+WPI')
+    })
   }
 
   /** False when the connection is gone: then `ready` comes again with the next one. */
@@ -219,15 +230,13 @@ export class NatsConsumer implements Subscription {
   }
 
   #sayNotYet(error: unknown): void {
-    if (!(error instanceof NoStream)) return this.#say('Cannot consume yet; will try again', messageOf(error))
-    this.#log.info('Waiting for the control plane to make the stream', {
-      consumer: this.#options.durable,
-      stream: this.#names.stream(this.#options.store),
-    })
+    const facts = this.#facts(messageOf(error))
+    if (this.#options.declaredByOthers) this.#log.info('Waiting for the queue to be declared', facts)
+    else this.#log.warn('Could not declare the queue; will try again', facts)
   }
 
-  #say(message: string, reason: string): void {
-    this.#log.warn(message, { consumer: this.#options.durable, reason })
+  #facts(reason: string): LogFacts {
+    return { consumer: this.#options.durable, reason }
   }
 }
 

@@ -55,6 +55,11 @@ export class NatsNames {
     return by(`${this.#cast({ topic })}.*`, sender)
   }
 
+  /** The casts of every host of a topic, each host's on its own: `kilonova.cast.compute.*.by.>`. */
+  castsOfAnyHost(topic: string): string {
+    return byAnyone(`${this.#cast({ topic })}.*`)
+  }
+
   castConsumer(target: Target): string {
     return consumerOf(target)
   }

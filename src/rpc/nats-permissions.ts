@@ -52,7 +52,7 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
         publish: [
           names.castToAnyHost(COMPUTE, sender),
           names.deadLetter(SCHEDULER.topic, sender),
-          ...consumeCasts(names, SCHEDULER),
+          ...consume(names, 'casts', names.castConsumer(SCHEDULER), names.casts(SCHEDULER)),
           ...STORES.flatMap((store) => makeStream(names, store)),
         ],
         subscribe: [names.fanouts(SCHEDULER.topic)],
@@ -65,6 +65,8 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
           names.cast(SCHEDULER, sender),
           names.castToAnyHost(COMPUTE, sender),
           ...consume(names, 'dead', names.deadLetterConsumer, names.deadLetters),
+          // A name is one token of a subject: what keeps it to the agents' queues is the filter.
+          ...declare(names, 'casts', '*', names.castsOfAnyHost(COMPUTE)),
           ...STORES.flatMap((store) => makeStream(names, store)),
         ],
         subscribe: [names.calls(CONDUCTOR)],
@@ -80,9 +82,8 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
           names.call(CONDUCTOR, sender),
           names.deadLetter(COMPUTE, sender),
           `${names.answersOf({ topic: COMPUTE, host: sender.host }, API)}.>`,
-          ...consumeCasts(names, { topic: COMPUTE, host: sender.host }),
-          // It waits for the stream, and sees when a lost one was made anew.
-          JETSTREAM.streamInfo(names.stream('casts')),
+          // How its queue is set up is not its to say: the conductor declares it.
+          ...take(names, 'casts', names.castConsumer({ topic: COMPUTE, host: sender.host })),
         ],
         subscribe: [names.calls({ topic: COMPUTE, host: sender.host })],
       }
@@ -94,17 +95,17 @@ function makeStream(names: NatsNames, store: StoreName): readonly string[] {
   return [JETSTREAM.streamInfo(stream), JETSTREAM.streamCreate(stream)]
 }
 
-function consumeCasts(names: NatsNames, target: Target): readonly string[] {
-  return consume(names, 'casts', names.castConsumer(target), names.casts(target))
+function consume(names: NatsNames, store: StoreName, durable: string, filter: string): readonly string[] {
+  return [...declare(names, store, durable, filter), ...take(names, store, durable)]
 }
 
 /** The broker compares the filter in the subject with the one that is asked for. */
-function consume(names: NatsNames, store: StoreName, durable: string, filter: string): readonly string[] {
+function declare(names: NatsNames, store: StoreName, durable: string, filter: string): readonly string[] {
   const stream = names.stream(store)
-  return [
-    JETSTREAM.consumerCreate(stream, durable, filter),
-    JETSTREAM.consumerInfo(stream, durable),
-    JETSTREAM.consumerNext(stream, durable),
-    ...JETSTREAM.acks(stream, durable),
-  ]
+  return [JETSTREAM.consumerCreate(stream, durable, filter), JETSTREAM.consumerInfo(stream, durable)]
+}
+
+function take(names: NatsNames, store: StoreName, durable: string): readonly string[] {
+  const stream = names.stream(store)
+  return [JETSTREAM.consumerNext(stream, durable), ...JETSTREAM.acks(stream, durable)]
 }

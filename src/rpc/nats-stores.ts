@@ -9,6 +9,7 @@ import {
 import { nanos } from '@nats-io/transport-node'
 import type { NatsSession } from './nats-link.ts'
 import { type NatsNames, STORES, type StoreName } from './nats-names.ts'
+import type { DeclaredQueue } from './transport.ts'
 
 const DUPLICATE_WINDOW_MS = 60_000
 /** A sign of life is worth nothing once the next one came. */
@@ -22,7 +23,9 @@ const STREAM_NOT_FOUND = 10059
 const ALREADY_IN_USE = 10058
 const CONSUMER_DIFFERS = 10148
 
-export interface ConsumerSettings {
+/** A durable consumer as it is to be: a queue. */
+export interface QueueSettings {
+  readonly store: StoreName
   readonly durable: string
   /** Whose messages it takes: a subject, perhaps with wildcards. */
   readonly filter: string
@@ -39,7 +42,7 @@ export class NatsStores {
     deps: { readonly names: NatsNames },
     options: {
       readonly replicas: number
-      /** False where streams that are not there are waited for: the control plane makes them. */
+      /** Whether what is to be stored may have its stream made first; else the control plane makes it. */
       readonly makes: boolean
     },
   ) {
@@ -48,12 +51,12 @@ export class NatsStores {
     this.#mayMake = options.makes
   }
 
-  /** Whether streams that are not there are made, or waited for until the control plane has made them. */
+  /** Whether this sender makes streams for what it sends, or leaves them to the control plane. */
   get makes(): boolean {
     return this.#mayMake
   }
 
-  /** Makes every stream that is not there, if this sender makes streams at all. */
+  /** Makes every stream that is not there. */
   async ensureStreams(session: NatsSession): Promise<void> {
     for (const store of STORES) await this.ensureStream(session, store)
   }
@@ -63,7 +66,6 @@ export class NatsStores {
    * operator's.
    *
    * @returns when the stream was made: a new one starts to count its messages anew.
-   * @throws NoStream when it is not there and others make it.
    */
   async ensureStream(session: NatsSession, store: StoreName): Promise<string> {
     const name = this.#names.stream(store)
@@ -71,7 +73,6 @@ export class NatsStores {
       return (await session.jsm.streams.info(name)).created
     } catch (error) {
       if (!isApiError(error, STREAM_NOT_FOUND)) throw error
-      if (!this.#mayMake) throw new NoStream(name, { cause: error })
     }
     try {
       return (await session.jsm.streams.add(this.#configOf(store))).created
@@ -82,22 +83,28 @@ export class NatsStores {
     }
   }
 
-  /** Makes the durable consumer, or brings an older one to these settings. */
-  async ensureConsumer(session: NatsSession, store: StoreName, consumer: ConsumerSettings): Promise<void> {
-    const stream = this.#names.stream(store)
+  /** Makes the stream and the durable consumer, or brings an older consumer to these settings. */
+  async declareQueue(session: NatsSession, queue: QueueSettings): Promise<DeclaredQueue> {
+    const since = await this.ensureStream(session, queue.store)
+    await this.#ensureConsumer(session, queue)
+    return { since, ackWaitMs: queue.ackWaitMs }
+  }
+
+  async #ensureConsumer(session: NatsSession, queue: QueueSettings): Promise<void> {
+    const stream = this.#names.stream(queue.store)
     const settings = {
-      filter_subject: consumer.filter,
-      ack_wait: nanos(consumer.ackWaitMs),
+      filter_subject: queue.filter,
+      ack_wait: nanos(queue.ackWaitMs),
       // We count, because a message that reached JetStream's limit stays in the stream for ever.
       max_deliver: -1,
       max_ack_pending: MAX_ACK_PENDING,
     }
     try {
-      const identity = { durable_name: consumer.durable, ack_policy: AckPolicy.Explicit }
+      const identity = { durable_name: queue.durable, ack_policy: AckPolicy.Explicit }
       await session.jsm.consumers.add(stream, { ...identity, ...settings })
     } catch (error) {
       if (!isApiError(error, CONSUMER_DIFFERS)) throw error
-      await session.jsm.consumers.update(stream, consumer.durable, settings)
+      await session.jsm.consumers.update(stream, queue.durable, settings)
     }
   }
 
@@ -117,13 +124,6 @@ export class NatsStores {
       max_msgs_per_subject: 1,
       max_age: nanos(HEALTH_KEPT_MS),
     }
-  }
-}
-
-/** A stream that this sender has no right to make is not there yet. */
-export class NoStream extends Error {
-  constructor(name: string, options?: ErrorOptions) {
-    super(`the control plane has not made the stream ${name} yet`, options)
   }
 }
 

@@ -9,19 +9,20 @@ import {
 import type { Clock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
-import { MessageDeliveryFailure } from './errors.ts'
+import { MessageDeliveryFailure, QueueUndeclared } from './errors.ts'
 import { NatsConsumer } from './nats-consumer.ts'
 import { NatsLink, type NatsServerOptions, type NatsSession } from './nats-link.ts'
 import { fromNats, toNatsHeaders } from './nats-message.ts'
-import { NatsNames, type StoreName } from './nats-names.ts'
+import { NatsNames } from './nats-names.ts'
 import { NatsPublisher } from './nats-publisher.ts'
-import { type ConsumerSettings, NatsStores } from './nats-stores.ts'
+import { NatsStores, type QueueSettings } from './nats-stores.ts'
 import { Running } from './running.ts'
 import { describeSender, type Sender } from './sender.ts'
 import type { Target } from './target.ts'
 import type {
   CastHandler,
   ConsumeOptions,
+  DeclaredQueue,
   Message,
   ReceivedMessage,
   RequestOutcome,
@@ -129,14 +130,22 @@ export class NatsTransport implements Transport {
     await this.#publisher.store(parcel, this.#publishDeadlineMs)
   }
 
+  async declareQueue(target: Target): Promise<DeclaredQueue> {
+    const session = await this.#publisher.session(target, this.#publishDeadlineMs)
+    try {
+      return await this.#stores.declareQueue(session, this.#queueOf(target))
+    } catch (error) {
+      throw new QueueUndeclared({ ...target, reason: messageOf(error) }, { cause: error })
+    }
+  }
+
   async consumeCasts(target: Target, options: ConsumeOptions, handler: CastHandler): Promise<Subscription> {
-    const durable = this.#names.castConsumer(target)
-    return this.#consume({ store: 'casts', durable, filter: this.#names.casts(target), ...options }, handler)
+    return this.#consume(this.#queueOf(target), options, handler)
   }
 
   async consumeDeadLetters(options: ConsumeOptions, handler: CastHandler): Promise<Subscription> {
-    const durable = this.#names.deadLetterConsumer
-    return this.#consume({ store: 'dead', durable, filter: this.#names.deadLetters, ...options }, handler)
+    const { deadLetterConsumer: durable, deadLetters: filter } = this.#names
+    return this.#consume({ store: 'dead', durable, filter, ackWaitMs: this.#ackWaitMs }, options, handler)
   }
 
   async request(target: Target, message: Message, timeoutMs: number): Promise<RequestOutcome> {
@@ -214,22 +223,35 @@ export class NatsTransport implements Transport {
     return this.#publisher.roundTrip(this.#roundTripTimeoutMs)
   }
 
+  #queueOf(target: Target): QueueSettings {
+    const durable = this.#names.castConsumer(target)
+    return { store: 'casts', durable, filter: this.#names.casts(target), ackWaitMs: this.#ackWaitMs }
+  }
+
   async #consume(
-    options: ConsumeOptions & Pick<ConsumerSettings, 'durable' | 'filter'> & { store: StoreName },
+    queue: QueueSettings,
+    { maxConcurrent, signal, declareQueue }: ConsumeOptions,
     handler: CastHandler,
   ): Promise<Subscription> {
     this.#link.start()
     const consumer = new NatsConsumer(
-      { link: this.#link, names: this.#names, stores: this.#stores, clock: this.#clock, log: this.#log },
       {
-        ...options,
-        ackWaitMs: this.#ackWaitMs,
+        link: this.#link,
+        names: this.#names,
+        declareQueue: declareQueue ?? ((session) => this.#stores.declareQueue(session, queue)),
+        clock: this.#clock,
+        log: this.#log,
+      },
+      {
+        ...queue,
+        declaredByOthers: declareQueue !== undefined,
+        maxConcurrent,
         pullExpiresMs: this.#pullExpiresMs,
         heartbeatMs: this.#heartbeatMs,
       },
       handler,
     )
-    await consumer.start()
+    await consumer.start(signal)
     return consumer
   }
 

@@ -14,6 +14,7 @@ import { describeSender } from './sender.ts'
 import { assertTarget, describeTarget, type Target } from './target.ts'
 import type {
   CastMessage,
+  ConsumeOptions,
   Message,
   ReceivedMessage,
   Settlement,
@@ -32,6 +33,8 @@ export interface RpcServerOptions {
   readonly casts?: boolean
   readonly calls?: boolean
   readonly fanouts?: boolean
+  /** Has the queue of the casts declared where this sender may not do it. */
+  readonly declareQueue?: ConsumeOptions['declareQueue']
   /** How many casts may be worked on at the same time. Calls and fanouts are not held back. */
   readonly maxConcurrent?: number
   /** After how many deliveries a cast becomes a dead letter. */
@@ -97,7 +100,7 @@ export class RpcServer {
 
   /** Resolves when messages are taken; waits for a broker that is not there yet. Rejects when stopped first. */
   async start(): Promise<void> {
-    const { casts = true, calls = true, fanouts = true, maxConcurrent = 64 } = this.#options
+    const { casts = true, calls = true, fanouts = true, maxConcurrent = 64, declareQueue } = this.#options
     const transport = this.#transport
     await transport.connect(this.#stopping.signal)
     if (calls) await this.#add(transport.serveCalls(this.#target, (message) => this.#onCall(message)))
@@ -105,9 +108,8 @@ export class RpcServer {
       await this.#add(transport.subscribeFanout(this.#target.topic, (message) => this.#onFanout(message)))
     }
     if (casts) {
-      await this.#add(
-        transport.consumeCasts(this.#target, { maxConcurrent }, (message) => this.#onCast(message)),
-      )
+      const options = { maxConcurrent, declareQueue, signal: this.#stopping.signal }
+      await this.#add(transport.consumeCasts(this.#target, options, (message) => this.#onCast(message)))
     }
     this.#log.debug('Serving', { target: describeTarget(this.#target), version: this.#options.version })
   }

@@ -50,9 +50,24 @@ export interface Subscription {
 
 export type TransportStatus = 'connected' | 'disconnected'
 
+/** Where a target's casts wait for their worker. */
+export interface DeclaredQueue {
+  /** When its store was made: another time is another store, which counts its messages anew. */
+  readonly since: string
+  /** After this silence of its worker a message is given to another. */
+  readonly ackWaitMs: number
+}
+
 export interface ConsumeOptions {
   /** How many messages may be in handlers at the same time. */
   readonly maxConcurrent: number
+  /** Ends the waiting for a broker or a queue that is not there yet. */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Has the queue declared by somebody who may: called until it succeeds, and again whenever the queue is gone.
+   * Without it the transport declares the queue itself.
+   */
+  readonly declareQueue?: (() => Promise<DeclaredQueue>) | undefined
 }
 
 /** A worker of casts. It must not reject; one that does gets its message again after a second. */
@@ -78,6 +93,12 @@ export interface Transport {
 
   /** Resolves when the broker has stored the message. `id` is fresh for every send. */
   publishCast(target: Target, message: Message, id: string): Promise<void>
+  /**
+   * Makes the queue of the target's casts, or brings an older one to the present settings.
+   *
+   * @throws QueueUndeclared when the broker does not do it now.
+   */
+  declareQueue(target: Target): Promise<DeclaredQueue>
   /** Takes the target's casts, also those sent before anybody took them. */
   consumeCasts(target: Target, options: ConsumeOptions, handler: CastHandler): Promise<Subscription>
 

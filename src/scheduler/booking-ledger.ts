@@ -18,10 +18,28 @@ export interface Booked {
 
 const EMPTY: Booked = { amounts: NOTHING, instances: 0, ioOps: 0 }
 
+/** Whose an instance is. */
+export interface Owner {
+  readonly project: string
+  /** Its server group, with the namespace. */
+  readonly group?: string | undefined
+}
+
+/** What the instances of a project hold, each counted once. */
+export interface ProjectUsage {
+  readonly instances: number
+  readonly vcpus: number
+  readonly memoryMb: number
+}
+
 interface Held {
   readonly bookings: readonly Booking[]
   readonly claim?: Booking | undefined
+  readonly owner: Owner
 }
+
+const NO_USAGE: ProjectUsage = { instances: 0, vcpus: 0, memoryMb: 0 }
+const NO_MEMBERS: ReadonlyMap<string, number> = new Map()
 
 /**
  * Who holds what on which host: what instances are bound to, and claims of decisions whose binding is still being
@@ -30,6 +48,9 @@ interface Held {
 export class BookingLedger {
   readonly #held = new Map<string, Held>()
   readonly #booked = new Map<string, Booked>()
+  /** Group → host → members. */
+  readonly #groups = new Map<string, Map<string, number>>()
+  readonly #projects = new Map<string, ProjectUsage>()
   /** One object for each size there is: there are few, and many instances. */
   readonly #sizes = new Map<string, Amounts>()
   readonly #onChange: (host: string) => void
@@ -49,18 +70,50 @@ export class BookingLedger {
   }
 
   /** What the instance holds is this and nothing else; its claim stays. */
-  book(uid: string, bookings: readonly Booking[]): void {
-    this.#hold(uid, { bookings, claim: this.#held.get(uid)?.claim })
+  book(uid: string, bookings: readonly Booking[], owner: Owner): void {
+    this.#hold(uid, { bookings, claim: this.#held.get(uid)?.claim, owner })
   }
 
-  /** Holds something more for the instance, until its binding is seen or the claim is given back. */
-  claim(uid: string, claim: Booking): void {
-    this.#hold(uid, { bookings: this.#held.get(uid)?.bookings ?? [], claim })
+  /**
+   * Holds something more for the instance, until its binding is seen or the claim is given back.
+   *
+   * @param owner need not be given where the instance holds something already
+   */
+  claim(uid: string, claim: Booking, owner: Owner | undefined): void {
+    const held = this.#held.get(uid)
+    this.#hold(uid, {
+      bookings: held?.bookings ?? [],
+      claim,
+      owner: owner ?? held?.owner ?? { project: '' },
+    })
   }
 
   /** Ends the claim. */
   settle(uid: string): void {
-    this.#hold(uid, { bookings: this.#held.get(uid)?.bookings ?? [] })
+    const held = this.#held.get(uid)
+    if (held) this.#hold(uid, { bookings: held.bookings, owner: held.owner })
+  }
+
+  /** How many members of a group each host has, without one of them. To be used at once: it changes. */
+  membersOf(group: string, without: string): ReadonlyMap<string, number> {
+    const members = this.#groups.get(group)
+    const held = this.#held.get(without)
+    if (!members || held?.owner.group !== group) return members ?? NO_MEMBERS
+    const others = new Map(members)
+    for (const host of hostsOf(effective(held))) add(others, host, -1)
+    return others
+  }
+
+  /** What the instances of a project hold, without one of them. */
+  usageOf(project: string, without: string): ProjectUsage {
+    const usage = this.#projects.get(project) ?? NO_USAGE
+    const held = this.#held.get(without)
+    return held && held.owner.project === project ? sum(usage, effective(held), -1) : usage
+  }
+
+  /** The hosts of an instance. */
+  hostsOf(uid: string): readonly string[] {
+    return [...hostsOf(effective(this.#held.get(uid)))]
   }
 
   sizeOf(flavor: FlavorSize): Amounts {
@@ -73,14 +126,30 @@ export class BookingLedger {
   }
 
   #hold(uid: string, held: Held): void {
-    const before = effective(this.#held.get(uid))
+    const old = this.#held.get(uid)
+    const before = effective(old)
     const after = effective(held)
     if (held.bookings.length === 0 && !held.claim) this.#held.delete(uid)
     else this.#held.set(uid, held)
+    if (isSame(before, after) && isSameOwner(old?.owner, held.owner)) return
+    if (old) this.#countFor(old.owner, before, -1)
+    this.#countFor(held.owner, after, 1)
     if (isSame(before, after)) return
     for (const booking of before) this.#count(booking, -1)
     for (const booking of after) this.#count(booking, 1)
-    for (const host of new Set([...before, ...after].map((one) => one.host))) this.#onChange(host)
+    for (const host of hostsOf([...before, ...after])) this.#onChange(host)
+  }
+
+  #countFor({ project, group }: Owner, bookings: readonly Booking[], by: 1 | -1): void {
+    if (bookings.length === 0) return
+    const usage = sum(this.#projects.get(project) ?? NO_USAGE, bookings, by)
+    if (usage.instances === 0) this.#projects.delete(project)
+    else this.#projects.set(project, usage)
+    if (group === undefined) return
+    const members = this.#groups.get(group) ?? new Map<string, number>()
+    for (const host of hostsOf(bookings)) add(members, host, by)
+    if (members.size === 0) this.#groups.delete(group)
+    else this.#groups.set(group, members)
   }
 
   #count({ host, amounts, isBusy }: Booking, by: 1 | -1): void {
@@ -120,4 +189,33 @@ function isEqual(a: Booking, b: Booking): boolean {
     a.amounts.memoryMb === b.amounts.memoryMb &&
     a.amounts.diskGb === b.amounts.diskGb
   )
+}
+
+function isSameOwner(a: Owner | undefined, b: Owner): boolean {
+  return a?.project === b.project && a.group === b.group
+}
+
+function hostsOf(bookings: readonly Booking[]): ReadonlySet<string> {
+  return new Set(bookings.map(({ host }) => host))
+}
+
+function add(counts: Map<string, number>, key: string, by: number): void {
+  const count = (counts.get(key) ?? 0) + by
+  if (count === 0) counts.delete(key)
+  else counts.set(key, count)
+}
+
+/** One that moves counts once, by the bigger of its sizes. */
+function sum(usage: ProjectUsage, bookings: readonly Booking[], by: 1 | -1): ProjectUsage {
+  let vcpus = 0
+  let memoryMb = 0
+  for (const { amounts } of bookings) {
+    vcpus = Math.max(vcpus, amounts.vcpus)
+    memoryMb = Math.max(memoryMb, amounts.memoryMb)
+  }
+  return {
+    instances: usage.instances + by,
+    vcpus: usage.vcpus + by * vcpus,
+    memoryMb: usage.memoryMb + by * memoryMb,
+  }
 }

@@ -1,42 +1,40 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
-import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
+import type { ComputeNode } from '../apis/v1alpha1/compute-node.ts'
+import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { VmState } from '../apis/v1alpha1/states.ts'
 import { makeComputeNode, makeInstance } from '../testing/builders.ts'
-import { ToldInformer } from '../testing/told-informer.ts'
+import { SchedulerWorld } from '../testing/scheduler-world.ts'
+import type { ToldInformer } from '../testing/told-informer.ts'
 import { HostManager } from './host-manager.ts'
 import type { Amounts, HostState } from './host-state.ts'
 
 const SMALL = { name: 'm1.small', vcpus: 1, memoryMb: 2048, diskGb: 20 }
+const LIVELY = { isUp: () => true, onChange: () => () => {} }
 const LARGE = { name: 'm1.large', vcpus: 4, memoryMb: 8192, diskGb: 80 }
 
 let nodes: ToldInformer<ComputeNode>
 let instances: ToldInformer<Instance>
 let silent: Set<string>
 let hosts: HostManager
+let world: SchedulerWorld
 
-function makeManager(): HostManager {
-  return new HostManager(
-    {
-      nodes: nodes.informer,
-      instances: instances.informer,
-      liveness: { isUp: (host) => !silent.has(host), onChange: () => () => {} },
-    },
-    {
+function makeWorld(): SchedulerWorld {
+  return new SchedulerWorld({
+    defaults: {
       ratios: { cpu: 4, memory: 1, disk: 1 },
       reserved: { vcpus: 0, memoryMb: 512, diskGb: 0 },
     },
-  )
+  })
 }
 
-beforeEach(() => {
-  nodes = new ToldInformer(COMPUTE_NODE)
-  instances = new ToldInformer(INSTANCE)
-  silent = new Set()
-  hosts = makeManager()
-  hosts.start()
-})
+function begin(): void {
+  world = makeWorld()
+  ;({ nodes, instances, silent, hosts } = world)
+  world.start()
+}
+
+beforeEach(begin)
 
 function bound(
   uid: string,
@@ -160,7 +158,10 @@ describe('what is booked', () => {
 
   it('is known to a manager that starts after the instances were seen', () => {
     instances.tell(bound('a', 'node-1'))
-    hosts = makeManager()
+    hosts = new HostManager(
+      { nodes: nodes.informer, instances: instances.informer, liveness: LIVELY, facts: world.directory },
+      { ratios: { cpu: 4, memory: 1, disk: 1 }, reserved: { vcpus: 0, memoryMb: 512, diskGb: 0 } },
+    )
     hosts.start()
     expect(usedVcpus()).toEqual({ 'node-1': 1, 'node-2': 0 })
   })
@@ -212,10 +213,7 @@ describe('whatever happens, in whatever order', () => {
   it('each instance is counted where it is bound, and where it is claimed unless that is its binding', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        nodes = new ToldInformer(COMPUTE_NODE)
-        instances = new ToldInformer(INSTANCE)
-        hosts = makeManager()
-        hosts.start()
+        begin()
         for (const name of ['node-1', 'node-2']) nodes.tell(makeComputeNode({ name }))
         const bindings = new Map<string, { host: string; flavor: Amounts }>()
         const claims = new Map<string, { host: string; flavor: Amounts }>()

@@ -3,7 +3,10 @@ import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { Informer } from '../kube/informer.ts'
 import { bookingsOf } from '../objects/bookings.ts'
 import type { FlavorSize } from '../objects/build-request.ts'
-import { BookingLedger } from './booking-ledger.ts'
+import type { HostFacts } from './aggregate-directory.ts'
+import { aggregateMultipliers, aggregateRatios, aggregateReserves } from './aggregate-settings.ts'
+import { BookingLedger, type Owner, type ProjectUsage } from './booking-ledger.ts'
+import { FailedBuilds } from './failed-builds.ts'
 import type { Amounts, HostState } from './host-state.ts'
 
 /** What counts where a ComputeNode says nothing. Nova: initial_cpu_allocation_ratio and friends, reserved_host_*. */
@@ -30,6 +33,8 @@ export class HostManager {
   readonly #nodes: Informer<ComputeNode>
   readonly #instances: Informer<Instance>
   readonly #liveness: Liveness
+  readonly #facts: HostFacts
+  readonly #failedBuilds = new FailedBuilds()
   readonly #defaults: HostDefaults
   readonly #ledger = new BookingLedger((host) => this.#refresh(host))
   readonly #states = new Map<string, HostState>()
@@ -41,12 +46,14 @@ export class HostManager {
       readonly nodes: Informer<ComputeNode>
       readonly instances: Informer<Instance>
       readonly liveness: Liveness
+      readonly facts: HostFacts
     },
     defaults: HostDefaults,
   ) {
     this.#nodes = deps.nodes
     this.#instances = deps.instances
     this.#liveness = deps.liveness
+    this.#facts = deps.facts
     this.#defaults = defaults
   }
 
@@ -54,8 +61,13 @@ export class HostManager {
   start(): void {
     this.#unsubscribe = [
       this.#nodes.onChange(({ object }) => this.#refresh(object.metadata.name)),
-      this.#instances.onChange((change) => this.#book(change.object, change.type === 'deleted')),
+      this.#instances.onChange(({ object, old, type }) => {
+        const failing = this.#failedBuilds.follow(object, old)
+        this.#book(object, type === 'deleted')
+        for (const host of failing) this.#refresh(host)
+      }),
       this.#liveness.onChange((host) => this.#refresh(host)),
+      this.#facts.onChange((host) => this.#refresh(host)),
     ]
     for (const instance of this.#instances.store.list()) this.#book(instance, false)
     for (const name of this.#nodes.store.keys()) this.#refresh(name)
@@ -90,9 +102,12 @@ export class HostManager {
    * Books an instance on a host before its binding is written, so that the next decision sees it. To be called
    * in the same turn as the decision. It counts besides what the instance holds already, for one that moves, and
    * gives way to the binding once that is seen.
+   *
+   * @param owner whose it is; need not be given where the instance holds something already
    */
-  claim(uid: string, host: string, flavor: FlavorSize): void {
-    this.#ledger.claim(uid, { host, amounts: this.#ledger.sizeOf(flavor), isBusy: true })
+  // oxlint-disable-next-line max-params -- a claim is just these
+  claim(uid: string, host: string, flavor: FlavorSize, owner?: Owner): void {
+    this.#ledger.claim(uid, { host, amounts: this.#ledger.sizeOf(flavor), isBusy: true }, owner)
   }
 
   /** Gives a claim back that did not become a binding, or ends one that did. */
@@ -100,12 +115,31 @@ export class HostManager {
     this.#ledger.settle(uid)
   }
 
+  /** How many members of a group each host has, without one of them. To be used at once. */
+  membersOf(group: string, without: string): ReadonlyMap<string, number> {
+    return this.#ledger.membersOf(group, without)
+  }
+
+  /** What the instances of a namespace hold, without one of them. */
+  usageOf(project: string, without: string): ProjectUsage {
+    return this.#ledger.usageOf(project, without)
+  }
+
+  /** The hosts of an instance, by `namespace/name`. */
+  hostsOf(instance: string): readonly string[] {
+    const uid = this.#instances.store.get(instance)?.metadata.uid
+    return uid === undefined ? [] : this.#ledger.hostsOf(uid)
+  }
+
   #book(instance: Instance, gone: boolean): void {
+    const { uid = '', namespace: project = 'default' } = instance.metadata
     const bookings = gone ? [] : bookingsOf(instance)
     const isBusy = isWorkedOn(instance)
+    const group = instance.spec.schedulerHints?.group
     this.#ledger.book(
-      instance.metadata.uid ?? '',
+      uid,
       bookings.map(({ host, flavor }) => ({ host, amounts: this.#ledger.sizeOf(flavor), isBusy })),
+      { project, ...(group !== undefined && { group: groupKey(project, group) }) },
     )
   }
 
@@ -123,6 +157,7 @@ export class HostManager {
     if (!status?.inventory) return undefined
     const host = node.metadata.name
     const { ratios, reserved } = this.#defaults
+    const aggregates = this.#facts.aggregatesOf(host)
     const silent = !this.#liveness.isUp(host)
     const { amounts, instances, ioOps } = this.#ledger.on(host)
     return {
@@ -131,19 +166,27 @@ export class HostManager {
       disabledReason: spec.disabledReason,
       up: !spec.forcedDown && !silent,
       downReason: spec.forcedDown ? 'forced down' : silent ? 'the agent does not report' : undefined,
-      availabilityZone: status.availabilityZone ?? '',
+      availabilityZone: this.#facts.zoneOf(host) ?? status.availabilityZone ?? '',
       hypervisorType: status.hypervisorType,
       architecture: status.architecture,
       inventory: status.inventory,
-      reserved: { ...reserved, ...spec.reserved },
-      ratios: { ...ratios, ...spec.allocationRatios },
+      reserved: { ...aggregateReserves({ aggregates }, reserved), ...spec.reserved },
+      ratios: { ...aggregateRatios({ aggregates }, ratios), ...spec.allocationRatios },
       used: amounts,
-      aggregates: [],
+      aggregates,
+      labels: this.#facts.labelsOf(host),
+      traits: spec.traits ?? [],
       instances,
       ioOps,
-      failedBuilds: 0,
+      failedBuilds: this.#failedBuilds.on(host),
+      weightMultipliers: aggregates.length === 0 ? undefined : aggregateMultipliers({ aggregates }),
     }
   }
+}
+
+/** Groups of the same name in other namespaces are others. */
+export function groupKey(namespace: string, group: string): string {
+  return `${namespace}/${group}`
 }
 
 /** Nova: io_workload counts what is being built, resized, rebuilt, copied, rescued or shelved. */

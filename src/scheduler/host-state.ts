@@ -35,6 +35,9 @@ export interface HostState {
   readonly ratios: { readonly cpu: number; readonly memory: number; readonly disk: number }
   readonly used: Amounts
   readonly aggregates: readonly AggregateState[]
+  /** Of its Node. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly traits: readonly string[]
   readonly instances: number
   /** Instances that are being built or moved, which is work for its disks. Nova: io_workload. */
   readonly ioOps: number

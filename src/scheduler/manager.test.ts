@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
+import type { ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import type { RequestContext } from '../common/context.ts'
@@ -21,13 +21,11 @@ import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { captureLog, type LogCapture } from '../testing/log-capture.ts'
 import { MemoryRpc } from '../testing/memory-rpc.ts'
-import { ToldInformer } from '../testing/told-informer.ts'
+import type { ToldInformer } from '../testing/told-informer.ts'
+import { SchedulerWorld } from '../testing/scheduler-world.ts'
 import { until } from '../testing/until.ts'
-import { FilterScheduler } from './filter-scheduler.ts'
-import { DEFAULT_FILTERS, makeFilters } from './filters/registry.ts'
-import { HostManager } from './host-manager.ts'
+import type { HostManager } from './host-manager.ts'
 import { SchedulerManager } from './manager.ts'
-import { WEIGHERS } from './weighers/registry.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
@@ -39,6 +37,7 @@ let rpc: MemoryRpc
 let nodes: ToldInformer<ComputeNode>
 let cache: ToldInformer<Instance>
 let hosts: HostManager
+let world: SchedulerWorld
 let events: EventRecorder
 let actions: ActionStore
 let logs: LogCapture
@@ -54,19 +53,11 @@ afterAll(() => kube?.close())
 beforeEach(async () => {
   clock = new FakeClock()
   rpc = new MemoryRpc(clock)
-  nodes = new ToldInformer(COMPUTE_NODE)
-  cache = new ToldInformer(INSTANCE, clock)
+  world = new SchedulerWorld({ clock })
+  ;({ nodes, instances: cache, hosts } = world)
   logs = captureLog()
   sent = []
-  hosts = new HostManager(
-    {
-      nodes: nodes.informer,
-      instances: cache.informer,
-      liveness: { isUp: () => true, onChange: () => () => {} },
-    },
-    { ratios: { cpu: 1, memory: 1, disk: 1 }, reserved: { vcpus: 0, memoryMb: 0, diskGb: 0 } },
-  )
-  hosts.start()
+  world.start()
   const deps = { client: kube.client, clock, log: logs.log, ids: new RandomIds() }
   events = new EventRecorder(deps, { component: 'nova-scheduler' })
   actions = new ActionStore(deps)
@@ -84,14 +75,6 @@ afterEach(async () => {
 })
 
 function makeManager(maxAttempts = 3): SchedulerManager {
-  const scheduler = new FilterScheduler(
-    { hosts },
-    {
-      filters: makeFilters(DEFAULT_FILTERS),
-      weighers: Object.values(WEIGHERS).map(({ make, multiplier }) => ({ weigher: make(), multiplier })),
-    },
-  )
-  scheduler.start()
   return new SchedulerManager(
     {
       hosts,
@@ -104,7 +87,7 @@ function makeManager(maxAttempts = 3): SchedulerManager {
       actions,
       events,
       computeRpc: new ComputeRpcApi({ rpc: rpc.client({ service: 'scheduler' }) }),
-      scheduler,
+      scheduler: world.scheduler,
       clock,
       log: logs.log,
     },
@@ -501,6 +484,27 @@ describe('trouble', () => {
 
     await build(instance)
     expect((await kube.instance()).status.host).toBe('node-1')
+  })
+
+  it('with the answer to the binding alone loses nothing: the host, the claim, and why', async () => {
+    putNodes({ 'node-1': 4, 'node-2': 2 })
+    const instance = await accept()
+    kube.server.faults.loseAnswer({ verb: 'patch', resource: 'instances', subresource: 'status' }, 1)
+
+    await build(instance)
+
+    await until('the host has the message', () => sent.length === 1)
+    expect(sent[0]).toMatchObject({
+      host: 'node-1',
+      args: {
+        attempt: 1,
+        progress: {
+          events: [{ name: 'scheduler_select_destinations', result: 'Success' }],
+          placement: { host: 'node-1', considered: 2 },
+        },
+      },
+    })
+    expect(hosts.snapshot()[0]?.used.vcpus).toBe(1)
   })
 
   it('with a message that comes twice at the same time books nothing twice, and no host too full', async () => {

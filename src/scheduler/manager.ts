@@ -1,10 +1,11 @@
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { MaxRetriesExceeded, NoValidHost, type NovaError } from '../common/errors.ts'
+import { MaxRetriesExceeded, NoValidHost, NovaError } from '../common/errors.ts'
 import { InstanceLocks } from '../common/instance-locks.ts'
 import type { Logger } from '../common/log.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
+import { isRetryable } from '../kube/api-error.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'
 import { type ActionProgress, type Placement, StepRecorder } from '../objects/action-progress.ts'
@@ -13,7 +14,8 @@ import type { BuildRequest } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { toFault } from '../objects/instance-update.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
-import type { HostManager } from './host-manager.ts'
+import { groupKey, type HostManager } from './host-manager.ts'
+import type { Owner } from './booking-ledger.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { explainNoValidHost, passedOf, type Selection } from './placement.ts'
 import { isPreempted } from './preempted.ts'
@@ -128,7 +130,15 @@ export class SchedulerManager {
       return
     }
 
-    // From the decision to the claim nothing may come in between: no await.
+    try {
+      await this.#deps.scheduler.ready(request)
+      // From here to the claim nothing may come in between: no await.
+      this.#deps.scheduler.checkQuota(request)
+    } catch (error) {
+      if (!(error instanceof NovaError) || error.outcome !== 'terminal') throw error
+      await this.#fail(ctx, instance, error, step.failed(error))
+      return
+    }
     const selection = this.#deps.scheduler.select(request, {
       ignoreHosts: triedHosts,
       preferHosts: alternates,
@@ -140,7 +150,7 @@ export class SchedulerManager {
       await this.#fail(ctx, instance, error, { ...step.failed(error), placement })
       return
     }
-    this.#deps.hosts.claim(request.instance.uid, host.host, request.flavor)
+    this.#deps.hosts.claim(request.instance.uid, host.host, request.flavor, ownerOf(request))
     log.info('Selected host', {
       host: host.host,
       attempt: attempt + 1,
@@ -175,23 +185,49 @@ export class SchedulerManager {
     request: BuildRequest,
     selection: Selection,
     host: HostState,
-  ): Promise<Instance> {
-    return this.#deps.instances.save(
+  ): Promise<void> {
+    const attempt = (instance.status.attempt ?? 0) + 1
+    const saving = this.#deps.instances.save(
       instance,
       {
         // Nova's agent does that: but it and the binding are one write this way.
         taskState: 'spawning',
         host: host.host,
         availabilityZone: host.availabilityZone,
-        attempt: (instance.status.attempt ?? 0) + 1,
+        attempt,
         alternates: [...selection.alternates],
         flavor: request.flavor,
         shutdownTimeoutSeconds: request.image.properties.os_shutdown_timeout ?? null,
         requestId: ctx.requestId,
         observedGeneration: instance.metadata.generation,
       },
-      { vmState: ['building'], taskState: ['scheduling'], host: null, attempt: instance.status.attempt ?? 0 },
+      { vmState: ['building'], taskState: ['scheduling'], host: null, attempt: attempt - 1 },
     )
+    await saving.catch((error: unknown) =>
+      this.#mustBeBound(ctx, request, { host: host.host, attempt, error }),
+    )
+  }
+
+  /**
+   * A binding may have been written although its answer never came. Whoever took the message again would find it there
+   * and not know why it was this host; and the claim would be away until the watch brings it.
+   *
+   * @throws the error of the write, where it was not
+   */
+  async #mustBeBound(
+    ctx: RequestContext,
+    request: BuildRequest,
+    wanted: { readonly host: string; readonly attempt: number; readonly error: unknown },
+  ): Promise<void> {
+    const { host, attempt, error } = wanted
+    if (!isRetryable(error)) throw error
+    const now = await this.#deps.instances.get(request.instance)
+    const { status } = now
+    if (status.host !== host || status.attempt !== attempt || status.requestId !== ctx.requestId) throw error
+    this.#deps.cache.observe(now)
+    this.#log
+      .with(ctx, request.instance.uid)
+      .info('The binding was written, though its answer did not come', { reason: error.message })
   }
 
   // oxlint-disable-next-line max-params -- the end of an operation is just these
@@ -224,6 +260,14 @@ export class SchedulerManager {
       reason: error.name,
       message: `${error.message} (${ctx.requestId})`,
     })
+  }
+}
+
+/** Whose the instance is that is to be built. */
+function ownerOf({ instance: { namespace }, hints }: BuildRequest): Owner {
+  return {
+    project: namespace,
+    ...(hints?.group !== undefined && { group: groupKey(namespace, hints.group) }),
   }
 }
 

@@ -7,7 +7,7 @@ export type SpecialField = 'project' | 'imageName'
  * What a request asks of a host: nothing that is the one instance's alone. All requests that ask the same are
  * judged alike, and what was found out for one holds for the next. Nova's RequestSpec, as filters see it.
  */
-export interface RequestSpec extends Pick<BuildRequest, 'flavor' | 'availabilityZone'> {
+export interface RequestSpec extends Pick<BuildRequest, 'flavor' | 'extraSpecs' | 'availabilityZone'> {
   readonly image: Pick<BuildRequest['image'], 'properties'>
   /** The namespace, where a filter reads it. */
   readonly project?: string | undefined
@@ -16,9 +16,10 @@ export interface RequestSpec extends Pick<BuildRequest, 'flavor' | 'availability
 
 /** What of a request its hosts are judged by. */
 export function toRequestSpec(request: BuildRequest, reads: ReadonlySet<SpecialField>): RequestSpec {
-  const { flavor, availabilityZone, image, instance } = request
+  const { flavor, extraSpecs, availabilityZone, image, instance } = request
   return {
     flavor,
+    extraSpecs,
     availabilityZone,
     image: { properties: image.properties },
     ...(reads.has('project') && { project: instance.namespace }),
@@ -27,16 +28,23 @@ export function toRequestSpec(request: BuildRequest, reads: ReadonlySet<SpecialF
 }
 
 /** Equal for requests that ask the same. */
-export function keyOfSpec(spec: RequestSpec): string {
-  return JSON.stringify(spec, (_name, value: unknown) =>
-    isRecord(value) ? Object.fromEntries(Object.entries(value).toSorted(byName)) : value,
-  )
+export function keyOfSpec({
+  flavor,
+  extraSpecs,
+  availabilityZone,
+  image,
+  project,
+  imageName,
+}: RequestSpec): string {
+  const { name, vcpus, memoryMb, diskGb } = flavor
+  return JSON.stringify([
+    [name, vcpus, memoryMb, diskGb, availabilityZone, project, imageName],
+    inOrder(extraSpecs),
+    inOrder(image.properties),
+  ])
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : 1
+function inOrder(fields: Readonly<Record<string, unknown>>): unknown {
+  const entries = Object.entries(fields)
+  return entries.length < 2 ? entries : entries.sort(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -82,6 +82,7 @@ export function makeRequest(
       properties,
     },
     hostname: 'web',
+    extraSpecs: {},
     ...rest,
   }
 }
@@ -100,6 +101,8 @@ export function makeHost(fields: Partial<HostState> = {}): HostState {
     ratios: { cpu: 1, memory: 1, disk: 1 },
     used: { vcpus: 0, memoryMb: 0, diskGb: 0 },
     aggregates: [],
+    labels: {},
+    traits: [],
     instances: 0,
     ioOps: 0,
     failedBuilds: 0,

@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { describeLifetime } from './driver-contract/lifetime.ts'
+import { describeMoves } from './driver-contract/moves.ts'
 import { describePause } from './driver-contract/pause.ts'
 import { describePower } from './driver-contract/power.ts'
 import { describeReboot } from './driver-contract/reboot.ts'
@@ -19,6 +20,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
     describePause(trial)
     describeReboot(trial)
     describeRescue(trial)
+    describeMoves(trial)
     describeLifetime(trial)
   })
 }

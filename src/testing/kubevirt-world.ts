@@ -12,7 +12,9 @@ import {
   type ResourceType,
 } from '../kube/resource.ts'
 import type { GuestRef } from '../virt/driver.ts'
+import { KubeVirtGuestAssignment } from '../virt/kubevirt/assignment.ts'
 import { KubeVirtDriver } from '../virt/kubevirt/driver.ts'
+import { parseQuantity } from '../virt/kubevirt/quantity.ts'
 import {
   NODE,
   VIRTUAL_MACHINE,
@@ -85,6 +87,8 @@ export async function makeKubeVirtWorld(options: KubeVirtWorldOptions): Promise<
       await driver.start()
       return driver
     },
+    assignment: new KubeVirtGuestAssignment({ client, clock, log }),
+    sizeOf: async (guest) => sizeOf(await find(client, VIRTUAL_MACHINE_INSTANCE, guest)),
     putForeign: async (guest) => {
       foreign.set(guest.uid, await client.create(VIRTUAL_MACHINE, makeForeign(guest)))
     },
@@ -116,6 +120,10 @@ export async function makeKubeVirtWorld(options: KubeVirtWorldOptions): Promise<
     removeGuest: async (guest) => client.delete(VIRTUAL_MACHINE, plain(guest)),
     holdBoot: () => {
       isBootHeld = true
+    },
+    releaseBoot: async () => {
+      isBootHeld = false
+      for (const host of HOSTS) await touchNode(client, nodeOf(host))
     },
     exists: async (guest) => {
       const [vm, vmi] = await Promise.all([
@@ -183,6 +191,19 @@ function imagesOf(vmi: VirtualMachineInstance | undefined): string[] {
     const volume = vmi?.spec.volumes?.find((each) => each.name === name)
     return volume?.containerDisk ? [volume.containerDisk.image] : []
   })
+}
+
+/** The stand-in looks again at guests that wait when a node changes. */
+async function touchNode(client: KubeClient, name: string): Promise<void> {
+  await client.mergePatch(NODE, { name }, { metadata: { annotations: { 'dev.kilonova/touched': 'yes' } } })
+}
+
+function sizeOf(
+  vmi: VirtualMachineInstance | undefined,
+): { readonly vcpus: number; readonly memoryMb: number } | undefined {
+  const { cpu, memory } = vmi?.spec.domain ?? {}
+  if (!cpu || !memory) return undefined
+  return { vcpus: cpu.sockets, memoryMb: (parseQuantity(memory.guest) ?? 0) / 2 ** 20 }
 }
 
 function makeForeign({ namespace, name }: GuestRef): VirtualMachine {

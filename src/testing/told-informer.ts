@@ -1,5 +1,5 @@
 import type { Clock } from '../common/clock.ts'
-import { Informer } from '../kube/informer.ts'
+import { Informer, type InformerOptions } from '../kube/informer.ts'
 import type { KubeObject, ResourceType } from '../kube/resource.ts'
 import { FakeClock } from './fake-clock.ts'
 import { captureLog } from './log-capture.ts'
@@ -10,9 +10,13 @@ export class ToldInformer<T extends KubeObject> {
   readonly informer: Informer<T>
   #version = 1000
 
-  constructor(type: ResourceType<T>, clock: Clock = new FakeClock()) {
+  constructor(
+    type: ResourceType<T>,
+    clock: Clock = new FakeClock(),
+    options: Pick<InformerOptions<T>, 'indexes' | 'trim'> = {},
+  ) {
     const deps = { client: new MemoryKubeClient(), clock, log: captureLog().log }
-    this.informer = new Informer(deps, { type })
+    this.informer = new Informer(deps, { type, ...options })
   }
 
   /** An object is there, or has changed. */

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { SystemClock } from '../../src/common/clock.ts'
 import { RandomIds } from '../../src/common/ids.ts'
 import { loggerTo } from '../../src/common/log.ts'
+import { serveComputeQueues } from '../../src/conductor/compute-queues.ts'
+import { CONDUCTOR_RPC_VERSION, ConductorRpcApi } from '../../src/conductor/rpcapi.ts'
 import { RpcClient } from '../../src/rpc/client.ts'
 import { defineMethod } from '../../src/rpc/method.ts'
 import { NatsTransport } from '../../src/rpc/nats-transport.ts'
@@ -12,6 +14,7 @@ import type { Target } from '../../src/rpc/target.ts'
 
 const WORK = defineMethod({ name: 'work', version: '1.0', args: z.string(), result: z.string() })
 const CONTEXT = { requestId: 'req-1', user: '-', project: '-' }
+const CALL_TIMEOUT_MS = 10_000
 const clock = new SystemClock()
 
 /** What each service takes, as in src/cmd. */
@@ -43,7 +46,10 @@ export class Peer {
     this.tokenFile = files.tokenFile
     const own = { sender, files, replicas, ackWaitMs: 2000 }
     this.transport = new NatsTransport({ log: this.#log, clock }, { ...natsServersOf(url), ...own })
-    this.#rpc = new RpcClient({ transport: this.transport, clock, ids: new RandomIds() })
+    this.#rpc = new RpcClient(
+      { transport: this.transport, clock, ids: new RandomIds() },
+      { callTimeoutMs: CALL_TIMEOUT_MS },
+    )
   }
 
   get isConnected(): boolean {
@@ -71,7 +77,14 @@ export class Peer {
     if (service === 'api' || service === 'check') return this.transport.connect()
     const target = service === 'compute' ? { topic: service, host: this.sender.host } : { topic: service }
     const deps = { transport: this.transport, clock, log: this.#log }
-    this.#server = new RpcServer(deps, { target, version: '1.0', ...TAKES[service] })
+    const conductor = new ConductorRpcApi({ rpc: this.#rpc })
+    this.#server = new RpcServer(deps, {
+      target,
+      version: CONDUCTOR_RPC_VERSION,
+      ...TAKES[service],
+      ...(service === 'compute' && { declareQueue: () => conductor.computeQueueDeclare(CONTEXT) }),
+    })
+    if (service === 'conductor') serveComputeQueues(this.#server, this.transport)
     this.#server.handle(WORK, async (_ctx, word, { kind, sender }) => {
       this.heard.push(`${kind} from ${describeSender(sender)}: ${word}`)
       return `${word} yourself`
@@ -84,7 +97,7 @@ export class Peer {
   }
 
   call(target: Target, word: string): Promise<string> {
-    return this.#rpc.call(CONTEXT, target, WORK, word, { timeoutMs: 10_000 })
+    return this.#rpc.call(CONTEXT, target, WORK, word)
   }
 
   fanout(topic: string, word: string): Promise<void> {

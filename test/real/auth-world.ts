@@ -52,6 +52,11 @@ export class AuthWorld {
     return this.keys.make(await this.installation.kubeconfig('nats-keys'), more)
   }
 
+  /** Runs `kilonova nats-keys --renew-only` under its own account; its log. */
+  async renewKeys(): Promise<string> {
+    return this.keys.make(await this.installation.kubeconfig('nats-renew'), ['--renew-only'])
+  }
+
   /** NATS with the keys there are, as the chart's pods get them. */
   async startNats(replicas = 1): Promise<ChartNats> {
     const nats = await startChartNats(await this.keys.material(), replicas)
@@ -69,6 +74,23 @@ export class AuthWorld {
     )
     this.#processes.set(name, process)
     return process
+  }
+
+  /** `kilonova nats-reload` beside each server, as the chart's pods have it. */
+  async startReloaders(nats: ChartNats): Promise<ServiceProcess[]> {
+    const started = nats.pods.map(({ certificates, pidFile, monitor }, index) => {
+      const name = `nats-reload-${index}`
+      const args = ['--certificates', certificates, '--pid-file', pidFile, '--monitor', monitor]
+      const process = new ServiceProcess(
+        ['nats-reload', ...args, '--check-interval', '0.1'],
+        {},
+        join(this.#dir, `${name}.log`),
+      )
+      this.#processes.set(name, process)
+      return process
+    })
+    await Promise.all(started.map((one) => one.start()))
+    return started
   }
 
   /** A token for the broker, unless it is for another, as kubelet asks for one in the name of a Pod. */

@@ -15,9 +15,16 @@ const CHART = join(CHECKOUT, 'charts/kilonova')
 const NAMESPACE = 'kilonova-system'
 const RELEASE = ['kilonova', `--namespace=${NAMESPACE}`]
 
-const CRDS = ['computenodes', 'flavors', 'images', 'instanceactions', 'instances'].map(
-  (plural) => `CustomResourceDefinition ${plural}.compute.kilonova.dev`,
-)
+const CRDS = [
+  'computenodes',
+  'computequotas',
+  'flavors',
+  'hostaggregates',
+  'images',
+  'instanceactions',
+  'instances',
+  'servergroups',
+].map((plural) => `CustomResourceDefinition ${plural}.compute.kilonova.dev`)
 /** What is a user's or an operator's, and what they made. */
 const STAYS = [
   ...CRDS,

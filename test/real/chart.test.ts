@@ -11,6 +11,7 @@ import { COMPUTE_OPTIONS } from '../../src/conf/compute.ts'
 import { CONDUCTOR_OPTIONS } from '../../src/conf/conductor.ts'
 import { NATS_AUTH_OPTIONS } from '../../src/conf/nats-auth.ts'
 import { NATS_KEYS_OPTIONS } from '../../src/conf/nats-keys.ts'
+import { NATS_RELOAD_OPTIONS } from '../../src/conf/nats-reload.ts'
 import { type Options, readOptions } from '../../src/conf/options.ts'
 import { SCHEDULER_OPTIONS } from '../../src/conf/scheduler.ts'
 import { CommandLine } from './command.ts'
@@ -31,6 +32,7 @@ const COMMANDS: Readonly<Record<string, Options>> = {
   compute: COMPUTE_OPTIONS,
   'nats-auth': NATS_AUTH_OPTIONS,
   'nats-keys': NATS_KEYS_OPTIONS,
+  'nats-reload': NATS_RELOAD_OPTIONS,
   catalogue: CATALOGUE_OPTIONS,
   check: CHECK_OPTIONS,
 }
@@ -57,6 +59,7 @@ const workload = z.looseObject({
       .optional(),
   }),
 })
+const cronJob = z.looseObject({ spec: z.looseObject({ jobTemplate: workload }) })
 
 interface Pod {
   readonly name: string
@@ -255,6 +258,10 @@ describe.skipIf(needed !== undefined)('the chart', () => {
     },
     { set: 'api.options.redriveAfter=soon', says: "'/api/options/redriveAfter': got string, want number" },
     { set: 'api.options.messaging=nats://a:4222', says: "additional properties 'messaging' not allowed" },
+    {
+      set: 'nats.renewal.schedule=weekly',
+      says: "'/nats/renewal/schedule': 'weekly' does not match pattern",
+    },
     { set: 'replicas=3', says: "additional properties 'replicas' not allowed" },
     { set: 'api.replicas=-1', says: "'/api/replicas': minimum: got -1, want 0" },
     { set: 'api.replicas=two', says: "'/api/replicas': got string, want integer" },
@@ -323,14 +330,15 @@ function objectsOf(text: string): z.infer<typeof manifest>[] {
     .map((object) => manifest.parse(object))
 }
 
-const WORKLOADS = new Set(['Deployment', 'DaemonSet', 'StatefulSet', 'Job'])
+const WORKLOADS = new Set(['Deployment', 'DaemonSet', 'StatefulSet', 'Job', 'CronJob'])
 
 function podsOf(text: string): Pod[] {
   return objectsOf(text).flatMap((object) => {
     const { name } = object.metadata
     if (object.kind === 'Pod') return [{ name, pod: template.parse(object) }]
     if (!WORKLOADS.has(object.kind)) return []
-    const { template: pod, volumeClaimTemplates: claims = [] } = workload.parse(object).spec
+    const made = object.kind === 'CronJob' ? cronJob.parse(object).spec.jobTemplate : workload.parse(object)
+    const { template: pod, volumeClaimTemplates: claims = [] } = made.spec
     // As the StatefulSet's controller does.
     const disks = claims.map(({ metadata }) => ({
       name: metadata.name,

@@ -12,7 +12,7 @@ import { until } from '../../src/testing/until.ts'
 import type { GuestSpec } from '../../src/virt/driver.ts'
 import { toVirtualMachine } from '../../src/virt/kubevirt/to-virtual-machine.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
-import { kubevirtCrdFiles } from './parts/crds.ts'
+import { KUBEVIRT_PATHS, kubevirtCrdFiles } from './parts/crds.ts'
 import { setupNeeded } from './setup-needed.ts'
 
 const needed = setupNeeded()
@@ -30,9 +30,8 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
     plane = await startControlPlane()
     client = makeClient()
     for (const file of kubevirtCrdFiles()) await applyCrd(file)
-    for (const plural of ['virtualmachines', 'virtualmachineinstances']) {
-      const path = `/apis/kubevirt.io/v1/${plural}`
-      await until(`${plural} are served`, async () => (await plane.request(path)).status === 200)
+    for (const path of KUBEVIRT_PATHS) {
+      await until(`${path} is served`, async () => (await plane.request(path)).status === 200)
     }
     // One for all tests: the API server takes seconds to notice a new one.
     const subresources = new Subresources({ client, clock })
@@ -114,6 +113,13 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
       guest: {
         ...plain,
         disk: { kind: 'dataVolume', source: { pvc: { namespace: 'images', name: 'golden' } } },
+      },
+    },
+    {
+      name: 'one on a copied disk',
+      guest: {
+        ...plain,
+        disk: { kind: 'dataVolume', source: { snapshot: { namespace: 'default', name: 'golden' } } },
       },
     },
   ])('the manifest of $name fits the schema', async ({ guest }) => {

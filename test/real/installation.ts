@@ -56,6 +56,7 @@ export type Account =
   | 'compute'
   | 'nats-auth'
   | 'nats-keys'
+  | 'nats-renew'
   | 'catalogue'
   | 'check'
 

@@ -34,6 +34,8 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
   afterAll(() => world?.stop())
 
   const enter = (sender: Sender): Promise<Peer> => world.service(nats, sender)
+  const enterAll = (): Promise<readonly [Peer, Peer, Peer]> =>
+    Promise.all([enter({ service: 'api' }), enter(NODE_1), enter({ service: 'conductor' })])
   const hears = (peer: Peer, what: string): Promise<boolean> =>
     eventually(`${peer.sender.service} hears: ${what}`, () => peer.heard.includes(what))
 
@@ -200,7 +202,9 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
       'kilonova.dead.compute.by.compute.node-2',
       '_INBOX.conductor.x',
       '$JS.API.CONSUMER.CREATE.KILONOVA_CASTS.compute-node-2.kilonova.cast.compute.node-2.by.>',
-      '$JS.API.CONSUMER.CREATE.KILONOVA_CASTS.compute-node-1_example_com.kilonova.cast.compute.node-2.by.>',
+      '$JS.API.CONSUMER.CREATE.KILONOVA_CASTS.compute-node-1_example_com.kilonova.cast.compute.node-1_example_com.by.>',
+      '$JS.API.CONSUMER.DURABLE.CREATE.KILONOVA_CASTS.compute-node-1_example_com',
+      '$JS.API.CONSUMER.INFO.KILONOVA_CASTS.compute-node-2',
       '$JS.API.CONSUMER.MSG.NEXT.KILONOVA_CASTS.compute-node-2',
       '$JS.API.STREAM.PURGE.KILONOVA_CASTS',
       '$JS.API.STREAM.DELETE.KILONOVA_CASTS',
@@ -216,8 +220,37 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
     })
   })
 
+  it('lets nats-auth itself answer and nothing else', async () => {
+    const { 'user.nk': seed } = await world.keys.entries('secrets', 'kilonova-nats-auth')
+    const nc = await connect({
+      servers: nats.urls[0] ?? '',
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
+      tls: { ca: readFileSync(world.keys.caFile, 'utf8') },
+      reconnect: false,
+    })
+    const violations: string[] = []
+    void (async () => {
+      for await (const event of nc.status()) if (event.type === 'error') violations.push(event.error.message)
+    })()
+    const listening = ['>', '$SYS._INBOX.>', 'kilonova.>']
+    const sending = [
+      'kilonova.cast.scheduler.by.api',
+      '$JS.API.STREAM.DELETE.KILONOVA_CASTS',
+      '$SYS.REQ.SERVER.PING',
+    ]
+    for (const subject of listening) nc.subscribe(subject)
+    for (const subject of sending) nc.publish(subject, '{}')
+
+    await eventually('all is refused', () => violations.length === listening.length + sending.length)
+    expect(new Set(violations.map((one) => one.match(/"(.*)"/)?.[1]))).toEqual(
+      new Set([...listening, ...sending]),
+    )
+    await nc.close()
+  })
+
   it('keeps what was cast over a kill of nats-server', async () => {
     const api = await enter({ service: 'api' })
+    await enter({ service: 'conductor' })
     await api.cast({ topic: 'compute', host: NODE_2.host }, 'kept')
 
     await nats.kill()
@@ -228,30 +261,31 @@ describe.skipIf(needed !== undefined)('NATS with the auth callout', () => {
   })
 
   it('that is killed leaves who is in, and lets others in when it is back', async () => {
-    const [api, agent] = await Promise.all([enter({ service: 'api' }), enter(NODE_1)])
+    const [api, agent] = await enterAll()
     await auth.kill()
 
     await api.cast(AGENT, 'without it')
     await hears(agent, 'cast from api: without it')
-    const late = await world.peer(nats, { service: 'conductor' }, await world.token('conductor'))
+    const late = await world.peer(nats, { service: 'scheduler' }, await world.token('scheduler'))
     const served = late.serve()
     await eventually('the late one waits', () => late.hasWaited)
     expect(late.isConnected).toBe(false)
 
     await auth.start()
     await served
-    expect(await agent.call(CONDUCTOR, 'save')).toBe('save yourself')
+    await api.cast(SCHEDULER, 'with it')
+    await hears(late, 'cast from api: with it')
     expect([api.connections, agent.connections]).toEqual([1, 1])
   })
 
   it('without an API server leaves who is in, refuses others at once, says so once, and lets them in afterwards', async () => {
-    const [api, agent] = await Promise.all([enter({ service: 'api' }), enter(NODE_1)])
+    const [api, agent] = await enterAll()
     const lateToken = await world.tokenOf(NODE_2)
-    const otherToken = await world.token('conductor')
+    const otherToken = await world.token('scheduler')
     const before = auth.log().length
     await world.plane.kill()
     const late = await world.peer(nats, NODE_2, lateToken)
-    const other = await world.peer(nats, { service: 'conductor' }, otherToken)
+    const other = await world.peer(nats, { service: 'scheduler' }, otherToken)
     const served = Promise.all([late.serve(), other.serve()])
     try {
       await api.cast(AGENT, 'still here')
@@ -306,6 +340,7 @@ describe.skipIf(needed !== undefined)('a session that ends', () => {
     const [api, agent] = await Promise.all([
       world.service(nats, { service: 'api' }),
       world.service(nats, NODE_1),
+      world.service(nats, { service: 'conductor' }),
     ])
     // The first tokens are worth nothing any more: who comes again came with a newer one.
     for (const { sender } of [api, agent]) await world.installation.removePods(sender.service)

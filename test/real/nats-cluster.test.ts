@@ -52,6 +52,7 @@ describe.skipIf(needed !== undefined)('three servers of NATS, as the chart has t
   it('lets no agent delete what is stored, at whichever it is', async () => {
     const sender = { service: 'compute', host: AGENT.host } as const
     const api = await world.service(nats, { service: 'api' })
+    await world.service(nats, { service: 'conductor' })
     await (await world.service(nats, sender)).stop()
     await api.cast(AGENT, 'kept')
     const token = await world.tokenOf(sender)

@@ -3,10 +3,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
+import { issueServerCertificate } from '../../src/nats-keys/certificates.ts'
 import type { NatsMaterial } from './parts/chart-nats.ts'
 import type { ControlPlane } from './parts/control-plane.ts'
 import { ask } from './requests.ts'
 import { MAIN } from './service-process.ts'
+
+const YEAR_MS = 365 * 24 * 3600_000
 
 const withData = z.looseObject({ data: z.record(z.string(), z.string()) })
 
@@ -35,6 +38,19 @@ export class NatsKeys {
       kubeconfig,
     ])
     return stderr
+  }
+
+  /** Gives the servers a certificate of the same authority that is soon to end. */
+  async makeOldCertificate(nowMs: number): Promise<void> {
+    const { 'tls.crt': cert = '', 'tls.key': key = '' } = await this.entries(
+      'secrets',
+      'kilonova-nats-ca-key',
+    )
+    const old = issueServerCertificate({ cert, key }, ['127.0.0.1', 'localhost'], nowMs - 4 * YEAR_MS)
+    const path = `/api/v1/namespaces/${this.#namespace}/secrets/kilonova-nats-server`
+    const body = { stringData: { 'tls.crt': old.cert, 'tls.key': old.key } }
+    const { status, message } = await ask(this.#plane, {}, { method: 'PATCH', path, body })
+    if (status !== 200) throw new Error(`the Secret was not changed: ${message}`)
   }
 
   async entries(kind: 'secrets' | 'configmaps', name: string): Promise<Record<string, string>> {

@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { SystemClock } from '../../src/common/clock.ts'
 import { RandomIds } from '../../src/common/ids.ts'
 import { loggerTo } from '../../src/common/log.ts'
+import { serveComputeQueues } from '../../src/conductor/compute-queues.ts'
+import { CONDUCTOR_RPC_VERSION, ConductorRpcApi } from '../../src/conductor/rpcapi.ts'
 import { RpcClient } from '../../src/rpc/client.ts'
 import { DeadLetterConsumer } from '../../src/rpc/dead-letter-consumer.ts'
 import { MessageRefused } from '../../src/rpc/errors.ts'
@@ -55,13 +57,23 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
 
     constructor(sender: Sender) {
       ;({ transport: this.transport, lines: this.lines } = openAs(nats.url, sender))
-      this.rpc = new RpcClient({ transport: this.transport, clock, ids: new RandomIds() })
+      const deps = { transport: this.transport, clock, ids: new RandomIds() }
+      // Short, because a test that listens to everything is taken for a server that does not answer.
+      this.rpc = new RpcClient(deps, { callTimeoutMs: 500 })
       leave.defer(() => this.transport.close())
     }
 
     async serve(options: Pick<RpcServerOptions, 'target'> & Partial<RpcServerOptions>): Promise<this> {
       const deps = { transport: this.transport, clock, log: silent }
-      const server = new RpcServer(deps, { version: '1.0', maxDeliveries: 1, ...options })
+      const { service } = this.transport.sender
+      const conductor = new ConductorRpcApi({ rpc: this.rpc })
+      const server = new RpcServer(deps, {
+        version: CONDUCTOR_RPC_VERSION,
+        maxDeliveries: 1,
+        ...(service === 'compute' && { declareQueue: () => conductor.computeQueueDeclare(CTX) }),
+        ...options,
+      })
+      if (service === 'conductor') serveComputeQueues(server, this.transport)
       leave.defer(() => server.stop())
       server.handle(WORK, async (_ctx, word, { kind, sender }) => {
         this.heard.push(`${kind} from ${describeSender(sender)}: ${word}`)
@@ -123,15 +135,13 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
     nc.subscribe('>', { callback: (_error, msg) => void seen.add(msg.subject) })
     await nc.flush()
 
-    // An agent that is first waits for the control plane, and says so once.
+    // An agent that is first waits for a conductor, and says so once.
     const first = new Peer(NODE_1)
     const served = first.serve({ target: TO_NODE_1, ...servesHost })
-    await soon(() => first.said('Waiting for the control plane to make the stream').length).toBe(1)
+    await soon(() => first.said('Waiting for the queue to be declared').length).toBe(1)
     expect(await streams(jsm)).toEqual([])
     const api = await enter(API)
-    await served
     await soon(() => streams(jsm)).toEqual(['KILONOVA_CASTS', 'KILONOVA_DEAD', 'KILONOVA_HEALTH'])
-    expect(first.said('Waiting for the control plane to make the stream')).toHaveLength(1)
 
     // Consumers as an older version had them.
     const older = { ack_policy: AckPolicy.Explicit }
@@ -147,6 +157,8 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
       serveConductor(),
       serveAgent(NODE_2),
     ])
+    await served
+    expect(first.said('Waiting for the queue to be declared')).toHaveLength(1)
     const { config } = await jsm.consumers.info('KILONOVA_CASTS', 'compute-node-2')
     expect(config.filter_subject).toBe('kilonova.cast.compute.node-2.by.>')
     const letters: string[] = []
@@ -198,6 +210,7 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
 
   it('are enough to go on when the store is lost', async () => {
     const api = await enter(API)
+    await serveConductor()
     const agent = await serveAgent(NODE_1)
     await loseStore()
     await soon(() => agent.transport.status).toBe('connected')
@@ -254,31 +267,52 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
     const NEXT = `$JS.API.CONSUMER.MSG.NEXT.KILONOVA_CASTS.${OWN}`
     const OWN_FILTER = 'kilonova.cast.compute.node-1_example_com.by.>'
     const CREATE = `$JS.API.CONSUMER.CREATE.KILONOVA_CASTS.${OWN}.${OWN_FILTER}`
+    const OTHER_WAYS = [
+      '$JS.API.CONSUMER.CREATE.KILONOVA_CASTS',
+      `$JS.API.CONSUMER.CREATE.KILONOVA_CASTS.${OWN}`,
+      `$JS.API.CONSUMER.DURABLE.CREATE.KILONOVA_CASTS.${OWN}`,
+    ]
 
     it.each([
-      { what: 'the queue of another', config: { filter_subject: 'kilonova.cast.compute.node-2.by.>' } },
+      { what: 'as it is', config: {} },
       {
-        what: 'several queues',
-        config: { filter_subjects: [OWN_FILTER, 'kilonova.cast.compute.node-2.by.>'] },
+        what: "to push, with flow control, into another's requests",
+        config: {
+          deliver_subject: '$JS.API.CONSUMER.MSG.NEXT.KILONOVA_CASTS.compute-node-2',
+          flow_control: true,
+          idle_heartbeat: 1e9,
+        },
       },
-      { what: 'all queues', config: { filter_subject: '' } },
-      { what: "another's consumer", config: { durable_name: 'compute-node-2', filter_subject: OWN_FILTER } },
-    ])('do not reach $what through its own consumer', async ({ config }) => {
+      { what: 'to the queue of another', config: { filter_subject: 'kilonova.cast.compute.node-2.by.>' } },
+      { what: 'to all queues', config: { filter_subject: undefined } },
+      { what: "as another's", config: { durable_name: 'compute-node-2' } },
+    ])('do not let it set up its own consumer $what', async ({ config }) => {
       await attack()
-      const asked = { durable_name: OWN, ack_policy: 'explicit', ...config }
+      const own = { durable_name: OWN, ack_policy: AckPolicy.Explicit, filter_subject: OWN_FILTER }
+      await jsm.consumers.add('KILONOVA_CASTS', own)
+      const before = (await jsm.consumers.info('KILONOVA_CASTS', OWN)).config
+      const asked = { stream_name: 'KILONOVA_CASTS', config: { ...own, ...config } }
 
-      expect(await ask(CREATE, { stream_name: 'KILONOVA_CASTS', config: asked })).toContain('"error"')
+      for (const subject of [CREATE, ...OTHER_WAYS]) {
+        await expect(ask(subject, asked)).rejects.toThrow()
+        await expect(ask(subject, { ...asked, action: 'update' })).rejects.toThrow()
+      }
+
+      expect((await jsm.consumers.info('KILONOVA_CASTS', OWN)).config).toEqual(before)
+      for (const subject of [CREATE, ...OTHER_WAYS]) {
+        expect(violations.join('\n')).toContain(`Publish to "${subject}"`)
+      }
     })
 
     it("let nothing it was sent pass for what it sends, nor speak in another's name", async () => {
       await attack()
       const conductor = await serveConductor()
-      const own = { durable_name: OWN, ack_policy: 'explicit', filter_subject: OWN_FILTER }
-      await ask(CREATE, { stream_name: 'KILONOVA_CASTS', config: own })
+      const own = { durable_name: OWN, ack_policy: AckPolicy.Explicit, filter_subject: OWN_FILTER }
+      await jsm.consumers.add('KILONOVA_CASTS', own)
       const reply = 'kilonova.call.conductor.by.compute.node-2'
 
       nc.publish(NEXT, '1', { reply })
-      nc.publish('$JS.API.STREAM.INFO.KILONOVA_CASTS', '', { reply })
+      nc.publish('kilonova.health.by.compute.node-1_example_com', '', { reply })
 
       // The one has a subject of its own, the other no place for an answer.
       await soon(() => conductor.said('Dropped a message of an unknown sender').length).toBe(1)

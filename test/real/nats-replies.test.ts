@@ -77,6 +77,7 @@ describe.skipIf(needed !== undefined)('an answer of JetStream, wherever an agent
     `$JS.API.STREAM.PURGE.${CASTS}`,
     `$JS.API.CONSUMER.DELETE.${OF_BOB}`,
     `$JS.API.CONSUMER.RESET.${OF_BOB}`,
+    `$JS.API.CONSUMER.CREATE.${OF_BOB}.kilonova.cast.compute.bob.by.>`,
     `${NEXT}.${OF_BOB}`,
   ])('does nothing at %s', async (reply) => {
     const before = await stateOfBob()
@@ -86,7 +87,7 @@ describe.skipIf(needed !== undefined)('an answer of JetStream, wherever an agent
     // An empty answer, a message, that there is none any more, and some that say more.
     eve.publish(taken.reply ?? '', '', { reply })
     for (const _ of [1, 2]) eve.publish(`${NEXT}.${OF_EVE}`, NO_WAIT, { reply })
-    eve.publish(`$JS.API.STREAM.INFO.${CASTS}`, '', { reply })
+    eve.publish('kilonova.health.by.compute.eve', 'x', { reply })
     eve.publish('kilonova.cast.scheduler.by.compute.eve', 'x', { reply })
     eve.publish('kilonova.call.conductor.by.compute.eve', 'x', { reply })
     await eve.request(`${NEXT}.${OF_EVE}`, NO_WAIT, TIMEOUT)

@@ -157,7 +157,16 @@ export function describeKubectl(makeWorld: MakeWorld): void {
         const rows = columns(await kubectl(['api-resources', '--api-group=compute.kilonova.dev']))
 
         const kinds = rows.slice(1).map(([name]) => name)
-        expect(kinds).toEqual(['computenodes', 'flavors', 'images', 'instanceactions', 'instances'])
+        expect(kinds).toEqual([
+          'computenodes',
+          'computequotas',
+          'flavors',
+          'hostaggregates',
+          'images',
+          'instanceactions',
+          'instances',
+          'servergroups',
+        ])
         expect(rows.find(([name]) => name === 'instances')?.slice(1)).toEqual([
           'inst',
           'compute.kilonova.dev/v1alpha1',

@@ -4,7 +4,7 @@ import type { RequestContext } from '../../src/common/context.ts'
 import { SystemClock } from '../../src/common/clock.ts'
 import { RandomIds } from '../../src/common/ids.ts'
 import { COMPUTE_RPC_VERSION, HOST_METHODS } from '../../src/compute/rpcapi.ts'
-import { instanceGet, instanceUpdateMethod } from '../../src/conductor/rpcapi.ts'
+import { CONDUCTOR_RPC_VERSION, instanceGet, instanceUpdateMethod } from '../../src/conductor/rpcapi.ts'
 import { RpcClient } from '../../src/rpc/client.ts'
 import { defineMethod } from '../../src/rpc/method.ts'
 import type { Transport } from '../../src/rpc/transport.ts'
@@ -57,7 +57,7 @@ export function describeMessages(makeWorld: MakeWorld): void {
         what: 'a newer version',
         method: defineMethod({ name: instanceGet.name, version: '1.9', args: anything, result: anything }),
         error: 'UnsupportedVersion',
-        says: "Specified RPC version 1.9 of 'instance_get' is not supported: this server serves 1.0",
+        says: `Specified RPC version 1.9 of 'instance_get' is not supported: this server serves ${CONDUCTOR_RPC_VERSION}`,
       },
       {
         what: 'wrong arguments',

@@ -171,7 +171,12 @@ export function describeRaces(makeWorld: MakeWorld, guests: Guests = 'simulated'
       const instances = await Promise.all(names.map((name) => project.untilState(name, 'active')))
 
       const hosts = instances.map(({ status }) => status.host)
-      expect(hostsOf(world).map((host) => hosts.filter((one) => one === host).length)).toEqual([10, 10, 10])
+      // Hosts that are busy building are avoided, so one that builds faster gets some more.
+      for (const host of hostsOf(world)) {
+        const count = hosts.filter((one) => one === host).length
+        expect(count).toBeGreaterThanOrEqual(7)
+        expect(count).toBeLessThanOrEqual(13)
+      }
       for (const { metadata } of made) expect(await bookings.vmsSeen(metadata.uid)).toBe(1)
     })
 

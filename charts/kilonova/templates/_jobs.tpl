@@ -61,13 +61,32 @@ metadata:
     helm.sh/hook-weight: "0"
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
-  backoffLimit: 10
-  activeDeadlineSeconds: {{ $root.Values.jobs.activeDeadlineSeconds }}
-  template:
-    metadata:
-      {{- include "kilonova.podMetadata" (dict "root" $root "component" .component "values" $root.Values.jobs) | nindent 6 }}
-    spec:
-      restartPolicy: OnFailure
-      {{- $env := printf "%s\n%s" (include "kilonova.loggingEnv" $root) (default "" .env) }}
-      {{- include "kilonova.oncePodSpec" (merge (dict "env" $env) .) | nindent 6 }}
+  {{- include "kilonova.jobSpec" . | nindent 2 }}
+{{- end -}}
+
+{{- define "kilonova.jobSpec" -}}
+{{- $root := .root -}}
+backoffLimit: 10
+activeDeadlineSeconds: {{ $root.Values.jobs.activeDeadlineSeconds }}
+template:
+  metadata:
+    {{- include "kilonova.podMetadata" (dict "root" $root "component" .component "values" $root.Values.jobs) | nindent 4 }}
+  spec:
+    restartPolicy: OnFailure
+    {{- $env := printf "%s\n%s" (include "kilonova.loggingEnv" $root) (default "" .env) }}
+    {{- include "kilonova.oncePodSpec" (merge (dict "env" $env) .) | nindent 4 }}
+{{- end -}}
+
+{{/* Whose keys `kilonova nats-keys` makes and renews. */}}
+{{- define "kilonova.natsKeysEnv" -}}
+{{- $nats := printf "%s-nats" (include "kilonova.fullname" .) }}
+{{- $names := list $nats (printf "%s.%s" $nats .Release.Namespace) (printf "%s.%s.svc" $nats .Release.Namespace) }}
+{{- /* As the servers call each other. */ -}}
+{{- $names = append $names (printf "*.%s-headless.%s.svc" $nats .Release.Namespace) -}}
+- name: KILONOVA_NAMESPACE
+  value: {{ .Release.Namespace }}
+- name: KILONOVA_NAME_PREFIX
+  value: {{ include "kilonova.fullname" . }}
+- name: KILONOVA_DNS_NAMES
+  value: {{ join "," $names | quote }}
 {{- end -}}

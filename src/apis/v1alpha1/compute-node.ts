@@ -23,6 +23,8 @@ export interface ComputeNodeSpec {
   readonly allocationRatios: ComputeNodeSpecAllocationRatios
   /** What is kept back for the host itself. Unset means the scheduler's default (0 vCPUs, 512 MiB, 0 GiB). */
   readonly reserved: ComputeNodeSpecReserved
+  /** What the host can do, for flavors and images that ask for it. Nova's custom traits begin with CUSTOM_. */
+  readonly traits?: readonly string[]
 }
 
 export type ComputeNodeStatusState = 'up' | 'down'

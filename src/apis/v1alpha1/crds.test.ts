@@ -253,6 +253,11 @@ describe('an image', () => {
       spec: { dataVolume: { pvc: { namespace: 'images', name: 'disk' } } },
       says: undefined,
     },
+    {
+      what: 'a data volume of a snapshot',
+      spec: { dataVolume: { snapshot: { namespace: 'default', name: 'disk' } } },
+      says: undefined,
+    },
     { what: 'no source', spec: {}, says: ONE_SOURCE },
     { what: 'two sources', spec: { containerDisk, persistentVolumeClaim }, says: ONE_SOURCE },
     {

@@ -8,6 +8,8 @@ export interface FlavorSpec {
   readonly memoryMb: number
   /** Root disk, in GiB. 0 means the size of the image. */
   readonly diskGb: number
+  /** What the flavor asks of a host besides, under Nova's names; docs/scheduler.md lists what is read. */
+  readonly extraSpecs?: Readonly<Record<string, string>>
   readonly description?: string
 }
 

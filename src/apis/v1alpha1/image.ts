@@ -32,7 +32,7 @@ export interface ImageSpecDataVolume {
   readonly http?: ImageSpecDataVolumeHttp
   readonly registry?: ImageSpecDataVolumeRegistry
   readonly pvc?: ImageSpecDataVolumePvc
-  /** A VolumeSnapshot, as createImage makes them. */
+  /** A VolumeSnapshot, such as the snapshot of an instance. */
   readonly snapshot?: ImageSpecDataVolumeSnapshot
   readonly storageClassName?: string
 }
@@ -73,6 +73,8 @@ export interface ImageSpecProperties {
   readonly hw_firmware_type?: ImageSpecPropertiesHw_firmware_type
   /** mandatory gives the guest a config drive instead of a NoCloud disk. */
   readonly img_config_drive?: ImageSpecPropertiesImg_config_drive
+  /** Only hosts with all these traits are chosen. */
+  readonly traits_required?: readonly string[]
   /** Seconds the guest gets to shut itself down before it is forced off. */
   readonly os_shutdown_timeout?: number
 }

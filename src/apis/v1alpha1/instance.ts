@@ -3,6 +3,15 @@ import { defineResource, type KubeObject } from '../../kube/resource.ts'
 
 export type InstanceSpecPowerState = 'Running' | 'Shutdown' | 'Paused' | 'Suspended'
 
+export interface InstanceSpecSchedulerHints {
+  /** The ServerGroup, of the same namespace, that the instance is a member of. */
+  readonly group?: string
+  /** Names of instances of the same namespace whose hosts are not chosen. */
+  readonly different_host?: readonly string[]
+  /** Names of instances of the same namespace of whose hosts one is chosen. */
+  readonly same_host?: readonly string[]
+}
+
 export interface InstanceSpecUserDataSecret {
   readonly name: string
 }
@@ -18,6 +27,8 @@ export interface InstanceSpec {
   readonly availabilityZone?: string
   /** Only this host is chosen, if it passes the filters. Where Kilonova's policies are on, asking for it needs the right to create instances/forcehost. */
   readonly requestedHost?: string
+  /** What the scheduler is told besides. Nova's os:scheduler_hints, under Nova's names. */
+  readonly schedulerHints?: InstanceSpecSchedulerHints
   /** The guest's host name. The instance's name when unset. */
   readonly hostname?: string
   /** Data for cloud-init in the guest, in base64; at most 65535 characters of it, as in Nova. */

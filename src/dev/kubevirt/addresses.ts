@@ -8,11 +8,13 @@ export class Addresses {
   readonly #taken = new Set<string>()
   #last = 0
 
-  /** Notes an address that a guest has from before we came. */
+  /** Notes the address that a guest has, from before we came for instance, and takes back one it had earlier. */
   keep(vmi: VirtualMachineInstance): void {
     const { uid } = vmi.metadata
     const address = vmi.status?.interfaces?.[0]?.ipAddress
     if (uid === undefined || address === undefined) return
+    const earlier = this.#byUid.get(uid)
+    if (earlier !== undefined) this.#taken.delete(earlier)
     this.#byUid.set(uid, address)
     this.#taken.add(address)
   }

@@ -19,6 +19,9 @@ export type GuestWord =
   | 'image-pull-error'
   | 'poweroff'
   | 'crash'
+  | 'migration-fails'
+  | 'migration-hangs'
+  | 'snapshot-fails'
   | 'pause-fails'
   | 'reboot-fails'
   | `slow-boot=${string}`
@@ -33,6 +36,9 @@ export interface Behaviour {
   /** virt-handler fails to pause it, or to ask it to reboot. */
   readonly isPauseFailing: boolean
   readonly isRebootFailing: boolean
+  /** What becomes of a live migration of it. */
+  readonly migration: 'normal' | 'fail' | 'hang'
+  readonly isSnapshotFailing: boolean
   /** What the guest does of itself, now. */
   readonly act: 'poweroff' | 'crash' | undefined
 }
@@ -58,6 +64,8 @@ export function behaviourOf(objects: {
     hasImagePullError: words.has('image-pull-error'),
     isPauseFailing: words.has('pause-fails'),
     isRebootFailing: words.has('reboot-fails'),
+    migration: words.has('migration-fails') ? 'fail' : words.has('migration-hangs') ? 'hang' : 'normal',
+    isSnapshotFailing: words.has('snapshot-fails'),
     act: own.includes('poweroff') ? 'poweroff' : own.includes('crash') ? 'crash' : undefined,
   }
 }

@@ -41,6 +41,14 @@ export class MachineWrites {
     return this.#sawVmi(await this.#client.mergePatch(VIRTUAL_MACHINE_INSTANCE, refOf(vmi), patch))
   }
 
+  async patchVmiAffinity(
+    vmi: VirtualMachineInstance,
+    affinity: VirtualMachineInstance['spec']['affinity'],
+  ): Promise<VirtualMachineInstance> {
+    const patch = { spec: { affinity: affinity ?? null } }
+    return this.#sawVmi(await this.#client.mergePatch(VIRTUAL_MACHINE_INSTANCE, refOf(vmi), patch))
+  }
+
   /** Answers whether it is gone with that: nothing holds it. */
   async deleteVmi(vmi: VirtualMachineInstance, nowMs: number): Promise<boolean> {
     await this.#client

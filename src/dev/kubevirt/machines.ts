@@ -1,13 +1,16 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../common/clock.ts'
 import type { Logger } from '../../common/log.ts'
 import { DONE, type Result } from '../../kube/controller.ts'
 import type { Informer } from '../../kube/informer.ts'
+import { isFinal } from '../../virt/kubevirt/power-state.ts'
 import type {
   StateChangeRequest,
   VirtualMachine,
   VirtualMachineInstance,
 } from '../../virt/kubevirt/resources.ts'
 import type { MachineWrites } from './machine-writes.ts'
+import { isMigrating } from './migration-step.ts'
 import { stepOf, trimmed } from './run-strategy.ts'
 import type { VirtHandler } from './virt-handler.ts'
 import { isSameStatus, statusOf } from './vm-status.ts'
@@ -54,7 +57,8 @@ export class Machines {
   async #reconcileVm(seen: VirtualMachine, before: VirtualMachineInstance | undefined): Promise<Result> {
     const vm = await this.#hold(seen)
     const started = await this.#startOrStop(vm, before)
-    const { vmi, afterMs } = started ? await this.#runGuest(vm, started) : {}
+    const told = started && (await this.#rollOut(vm, started))
+    const { vmi, afterMs } = told ? await this.#runGuest(vm, told) : {}
     if (vm.metadata.deletionTimestamp !== undefined && !vmi) {
       if (isHeld(vm)) await this.#deps.writes.releaseVm(vm)
       return DONE
@@ -89,6 +93,14 @@ export class Machines {
       case 'nothing':
         return vmi
     }
+  }
+
+  /** What of the template may change under a running guest; while it is moved it must wait. */
+  async #rollOut(vm: VirtualMachine, vmi: VirtualMachineInstance): Promise<VirtualMachineInstance> {
+    const { affinity } = vm.spec.template.spec
+    const isLive = !isFinal(vmi) && vmi.metadata.deletionTimestamp === undefined && !isMigrating(vmi)
+    if (!isLive || isDeepStrictEqual(affinity, vmi.spec.affinity)) return vmi
+    return this.#deps.writes.patchVmiAffinity(vmi, affinity)
   }
 
   #firstVmi(vm: VirtualMachine): VirtualMachineInstance {

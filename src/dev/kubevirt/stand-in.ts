@@ -16,6 +16,8 @@ import { Addresses } from './addresses.ts'
 import { type Behaviour, GUEST_ANNOTATION, type GuestWord } from './behaviour.ts'
 import { MachineWrites } from './machine-writes.ts'
 import { Machines } from './machines.ts'
+import { Migrations } from './migrations.ts'
+import { Snapshots } from './snapshots.ts'
 import type { SubresourceAnswer } from './subresource-answer.ts'
 import { Subresources } from './subresources.ts'
 import { VirtHandler } from './virt-handler.ts'
@@ -25,6 +27,8 @@ export interface KubeVirtStandInOptions {
   readonly bootMs?: number
   /** From being asked to shut down until it is off. Default 200 ms. */
   readonly shutdownMs?: number
+  /** How long a guest that is to be moved may find no other node. Default five minutes. */
+  readonly unschedulableMs?: number
   /** How guests behave, beside what annotations say of them. */
   readonly behaviour?: (vm: VirtualMachine | undefined) => Partial<Behaviour>
   /** How many VMs are worked on at a time. Default 16. */
@@ -32,7 +36,7 @@ export interface KubeVirtStandInOptions {
 }
 
 /**
- * Stands in for KubeVirt's controllers on any API server that serves its two kinds: VMs are started and stopped
+ * Stands in for KubeVirt's controllers on any API server that serves its kinds: VMs are started and stopped
  * as KubeVirt would, with nobody inside. With no time to boot and to shut down it makes the fewest writes: a
  * VMI is created running, nothing has finalizers, and each start and stop costs one VM status.
  */
@@ -45,6 +49,8 @@ export class KubeVirtStandIn {
   readonly #handler: VirtHandler
   readonly #addresses = new Addresses()
   readonly #subresources: Subresources
+  readonly #migrations: Migrations
+  readonly #snapshots: Snapshots
 
   constructor(
     deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger },
@@ -52,7 +58,7 @@ export class KubeVirtStandIn {
   ) {
     const { client, clock } = deps
     const log = deps.log.named('dev.kubevirt')
-    const { bootMs = 500, shutdownMs = 200, concurrency = 16 } = options
+    const { bootMs = 500, shutdownMs = 200, unschedulableMs = 300_000, concurrency = 16 } = options
     this.#client = client
     const informerDeps = { client, clock, log }
     this.#vms = new Informer(informerDeps, { type: VIRTUAL_MACHINE })
@@ -71,6 +77,18 @@ export class KubeVirtStandIn {
       { clock, log },
       { name: 'kubevirt', concurrency, reconcile: async (key) => machines.reconcile(key) },
     )
+    this.#migrations = new Migrations(
+      {
+        ...informerDeps,
+        vms: this.#vms.store,
+        vmis: this.#vmis.store,
+        nodes: () => this.#nodes.store.list(),
+        writes,
+        handler: this.#handler,
+      },
+      { moveMs: bootMs, unschedulableMs },
+    )
+    this.#snapshots = new Snapshots({ ...informerDeps, vms: this.#vms.store, handler: this.#handler })
     this.#subresources = new Subresources({ client, clock })
     this.#follow()
   }
@@ -81,10 +99,11 @@ export class KubeVirtStandIn {
     for (const informer of informers) informer.start()
     for (const informer of informers) await informer.synced(signal)
     this.#controller.start()
+    await Promise.all([this.#migrations.start(signal), this.#snapshots.start(signal)])
   }
 
   async stop(): Promise<void> {
-    await this.#controller.stop()
+    await Promise.all([this.#controller.stop(), this.#migrations.stop(), this.#snapshots.stop()])
     await Promise.all([this.#vms.stop(), this.#vmis.stop(), this.#nodes.stop()])
   }
 
@@ -117,15 +136,21 @@ export class KubeVirtStandIn {
   }
 
   #follow(): void {
-    this.#vms.onChange(({ object }) => this.#controller.enqueue(keyOf(object.metadata)))
+    this.#vms.onChange(({ object }) => {
+      const { namespace, name } = object.metadata
+      this.#controller.enqueue(keyOf(object.metadata))
+      this.#snapshots.lookAgain(namespace, name)
+    })
     this.#vmis.onChange(({ type, object }) => {
       if (type === 'deleted') this.#handler.forget(object)
       else this.#addresses.keep(object)
+      this.#migrations.lookAgain(object.metadata.namespace, object.metadata.name)
       this.#controller.enqueue(keyOf(object.metadata))
     })
     // A node that comes up, or is told to behave, may be what a guest waits for.
     this.#nodes.onChange(({ type, object, old }) => {
       if (type === 'updated' && !isNewsForGuests(object, old)) return
+      this.#migrations.lookAgain()
       for (const vmi of this.#vmis.store.list()) {
         const isWaiting = vmi.status?.phase !== 'Running' && !isFinal(vmi)
         if (isWaiting) this.#controller.enqueue(keyOf(vmi.metadata))

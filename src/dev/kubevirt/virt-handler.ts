@@ -1,5 +1,10 @@
 import type { Clock } from '../../common/clock.ts'
-import type { Node, VirtualMachine, VirtualMachineInstance } from '../../virt/kubevirt/resources.ts'
+import type {
+  NetworkInterfaceStatus,
+  Node,
+  VirtualMachine,
+  VirtualMachineInstance,
+} from '../../virt/kubevirt/resources.ts'
 import type { Addresses } from './addresses.ts'
 import { type Behaviour, behaviourOf } from './behaviour.ts'
 import { type GuestStep, guestStepOf } from './guest-step.ts'
@@ -64,6 +69,12 @@ export class VirtHandler {
   settled(vm: VirtualMachine, vmi: VirtualMachineInstance): VirtualMachineInstance {
     const step = this.stepOf(vm, vmi)
     return step.kind === 'write' ? this.settled(vm, { ...vmi, status: step.status }) : vmi
+  }
+
+  /** The interfaces of a guest whose Pod is another one now. */
+  newAddressOf(vmi: VirtualMachineInstance): readonly NetworkInterfaceStatus[] {
+    const ipAddress = this.#addresses.reserve()
+    return (vmi.status?.interfaces ?? []).map((each) => ({ ...each, ipAddress, ipAddresses: [ipAddress] }))
   }
 
   forget(vmi: VirtualMachineInstance): void {

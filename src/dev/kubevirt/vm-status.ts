@@ -8,6 +8,7 @@ import {
   type VirtualMachineInstance,
   type VirtualMachineStatus,
 } from '../../virt/kubevirt/resources.ts'
+import { isMigrating } from './migration-step.ts'
 
 /** Conditions of a VM that are its own; all others are copies of the VMI's, kept when the VMI is gone. */
 const OWN_CONDITIONS = new Set(['Ready', 'Failure'])
@@ -60,6 +61,7 @@ function printableStatusOf(
 }
 
 function wordOfRunning(vmi: VirtualMachineInstance): string {
+  if (isMigrating(vmi)) return 'Migrating'
   return trueCondition(vmi, 'Paused') ? 'Paused' : 'Running'
 }
 

@@ -4,7 +4,13 @@ import { AvailabilityZoneFilter } from './availability-zone-filter.ts'
 import { ComputeFilter } from './compute-filter.ts'
 import { isHostFilter, PASS, reject } from './filter.ts'
 import { ImagePropertiesFilter } from './image-properties-filter.ts'
-import { DEFAULT_FILTERS, FILTERS, makeFilters, REQUIRED_FILTERS } from './registry.ts'
+import {
+  DEFAULT_FILTER_SETTINGS,
+  DEFAULT_FILTERS,
+  FILTERS,
+  makeFilters,
+  REQUIRED_FILTERS,
+} from './registry.ts'
 import { RequestedHostFilter } from './requested-host-filter.ts'
 import { ResourceFilter } from './resource-filter.ts'
 
@@ -177,7 +183,7 @@ describe('ResourceFilter', () => {
 })
 
 it('every filter is registered under its own name, and every default is registered', () => {
-  for (const [name, make] of Object.entries(FILTERS)) expect(make().name).toBe(name)
+  for (const [name, make] of Object.entries(FILTERS)) expect(make(DEFAULT_FILTER_SETTINGS).name).toBe(name)
   for (const name of [...DEFAULT_FILTERS, ...REQUIRED_FILTERS]) expect(FILTERS).toHaveProperty(name)
 })
 

@@ -1,13 +1,56 @@
+import { BuildFailureWeigher } from './build-failure-weigher.ts'
 import { CPUWeigher } from './cpu-weigher.ts'
 import { DiskWeigher } from './disk-weigher.ts'
+import { IoOpsWeigher } from './io-ops-weigher.ts'
+import { NumInstancesWeigher } from './num-instances-weigher.ts'
 import { RAMWeigher } from './ram-weigher.ts'
+import {
+  ServerGroupSoftAffinityWeigher,
+  ServerGroupSoftAntiAffinityWeigher,
+} from './server-group-soft-weighers.ts'
+import type { WeightedWeigher } from './weigh.ts'
 import type { SchedulerWeigher } from './weigher.ts'
 
-/** Every weigher by its name, with Nova's default multiplier. A new one is a file beside this and a line here. */
-export const WEIGHERS: Readonly<
-  Record<string, { readonly make: () => SchedulerWeigher; readonly multiplier: number }>
-> = {
-  RAMWeigher: { make: () => new RAMWeigher(), multiplier: 1 },
-  CPUWeigher: { make: () => new CPUWeigher(), multiplier: 1 },
-  DiskWeigher: { make: () => new DiskWeigher(), multiplier: 1 },
+interface Registered {
+  readonly make: () => SchedulerWeigher
+  /** Nova's default multiplier. */
+  readonly multiplier: number
+  /** What an aggregate's metadata calls the multiplier, which holds for its hosts. */
+  readonly key: string
+}
+
+/** Every weigher by its name. A new one is a file beside this and a line here. */
+export const WEIGHERS: Readonly<Record<string, Registered>> = {
+  RAMWeigher: { make: () => new RAMWeigher(), multiplier: 1, key: 'ram_weight_multiplier' },
+  CPUWeigher: { make: () => new CPUWeigher(), multiplier: 1, key: 'cpu_weight_multiplier' },
+  DiskWeigher: { make: () => new DiskWeigher(), multiplier: 1, key: 'disk_weight_multiplier' },
+  IoOpsWeigher: { make: () => new IoOpsWeigher(), multiplier: -1, key: 'io_ops_weight_multiplier' },
+  ServerGroupSoftAffinityWeigher: {
+    make: () => new ServerGroupSoftAffinityWeigher(),
+    multiplier: 1,
+    key: 'soft_affinity_weight_multiplier',
+  },
+  ServerGroupSoftAntiAffinityWeigher: {
+    make: () => new ServerGroupSoftAntiAffinityWeigher(),
+    multiplier: 1,
+    key: 'soft_anti_affinity_weight_multiplier',
+  },
+  BuildFailureWeigher: {
+    make: () => new BuildFailureWeigher(),
+    multiplier: 1_000_000,
+    key: 'build_failure_weight_multiplier',
+  },
+  NumInstancesWeigher: {
+    make: () => new NumInstancesWeigher(),
+    multiplier: 0,
+    key: 'num_instances_weight_multiplier',
+  },
+}
+
+/** Every weigher with its multiplier: the one that is given, or Nova's. */
+export function makeWeighers(multipliers: Readonly<Record<string, number>> = {}): readonly WeightedWeigher[] {
+  return Object.entries(WEIGHERS).map(([name, { make, multiplier }]) => ({
+    weigher: make(),
+    multiplier: multipliers[name] ?? multiplier,
+  }))
 }

@@ -5,6 +5,7 @@ import { loggerTo } from '../../common/log.ts'
 import { describeDriverContract, type DriverWorld } from '../../testing/driver-contract.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
 import type { GuestSpec, HostResources } from '../driver.ts'
+import { FakeGuestAssignment } from './assignment.ts'
 import { FakeDriver } from './driver.ts'
 import { FakeHypervisor } from './hypervisor.ts'
 
@@ -58,6 +59,9 @@ async function makeWorld(): Promise<DriverWorld> {
       await driver.start()
       return driver
     },
+    nodeOf: (host) => host,
+    assignment: new FakeGuestAssignment(),
+    sizeOf: async (guest) => hypervisor.find(guest)?.size,
     putForeign: async (guest) => hypervisor.putForeign(guest),
     isForeignIntact: async (guest) => hypervisor.hasForeign(guest),
     makeStubborn: async (guest) => hypervisor.makeStubborn(guest),
@@ -74,6 +78,7 @@ async function makeWorld(): Promise<DriverWorld> {
     seesReboots: true,
     removeGuest: async (guest) => hypervisor.remove(guest),
     holdBoot: () => hypervisor.holdBoot(),
+    releaseBoot: async () => hypervisor.releaseBoot(),
     exists: async (guest) => hypervisor.find(guest) !== undefined,
     elapse: async (ms) => clock.advance(ms),
     close: async () => undefined,

@@ -171,6 +171,11 @@ export class FakeHypervisor {
     this.#isBootHeld = true
   }
 
+  /** Those that are started from now on do. */
+  releaseBoot(): void {
+    this.#isBootHeld = false
+  }
+
   /** Puts a machine of somebody else's under that name. */
   putForeign(machine: Name): void {
     this.#foreign.add(keyOf(machine))

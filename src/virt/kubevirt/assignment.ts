@@ -9,8 +9,9 @@ import type { GuestRef } from '../driver.ts'
 import type { GuestAssignment } from '../guest-assignment.ts'
 import { hostsOf, pinnedTo } from './affinity.ts'
 import { HOST_LABEL, hostLabelValue, INSTANCE_UID_LABEL, isOwnedBy } from './ownership.ts'
-import { LAUNCHER, LAUNCHER_LABEL, POD, type Pod } from './pod.ts'
 import {
+  POD,
+  type Pod,
   VIRTUAL_MACHINE,
   VIRTUAL_MACHINE_INSTANCE,
   type VirtualMachine,
@@ -143,7 +144,7 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
   }
 
   async #launchersOf({ namespace, uid }: GuestRef): Promise<readonly Pod[]> {
-    const labelSelector = `${LAUNCHER_LABEL}=${LAUNCHER},${INSTANCE_UID_LABEL}=${uid}`
+    const labelSelector = `kubevirt.io=virt-launcher,${INSTANCE_UID_LABEL}=${uid}`
     const list = async (): Promise<readonly Pod[]> =>
       (await this.#client.list(POD, { namespace, labelSelector })).items
     return retrying(this.#clock, list)

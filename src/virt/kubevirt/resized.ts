@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { GuestSpec } from '../driver.ts'
 import { parseQuantity } from './quantity.ts'
 import type { DataVolumeTemplate, VirtualMachine } from './resources.ts'
@@ -24,7 +25,7 @@ export function resized(vm: VirtualMachine, guest: GuestSpec, host: string): obj
     growth === undefined &&
     domain.cpu?.sockets === guest.vcpus &&
     parseQuantity(domain.memory?.guest ?? '') === parseQuantity(memory.guest) &&
-    JSON.stringify(newVolumes) === JSON.stringify(volumes)
+    isDeepStrictEqual(newVolumes, volumes)
   if (isSo) return undefined
   const dataVolumeTemplates = growth && vm.spec.dataVolumeTemplates?.map((each) => grown(each, growth))
   return {

@@ -18,8 +18,11 @@ export interface VirtualMachineSnapshot extends KubeObject {
 /** What a VirtualMachineSnapshot holds. */
 export interface VirtualMachineSnapshotContent extends KubeObject {
   readonly spec: {
+    readonly source: object
+    readonly virtualMachineSnapshotName?: string
     readonly volumeBackups?: readonly {
       readonly volumeName: string
+      readonly persistentVolumeClaim: object
       readonly volumeSnapshotName?: string
     }[]
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { renderChart } from '../chart.ts'
@@ -28,8 +28,17 @@ export interface ChartNats {
   stop(): Promise<void>
   kill(): Promise<void>
   restart(): Promise<void>
-  /** Certificates anew, as a volume shows those of a changed Secret, and a reload. */
-  renew(material: NatsMaterial): Promise<void>
+  /** Certificates anew, as a volume shows those of a changed Secret. */
+  show(material: NatsMaterial): void
+  /** Of each server, what its Pod shares with the container beside it. */
+  readonly pods: readonly NatsPod[]
+}
+
+/** Options of `kilonova nats-reload`. */
+export interface NatsPod {
+  readonly certificates: string
+  readonly pidFile: string
+  readonly monitor: string
 }
 
 /** nats-server, once or as a cluster on this machine, with the configuration that the chart's pods have. */
@@ -67,10 +76,14 @@ async function startOnce(material: NatsMaterial, replicas: number): Promise<Char
     },
     kill: async () => void (await Promise.all(parts.map((part) => part.kill()))),
     restart: async () => void (await Promise.all(parts.map((part) => part.restart()))),
-    renew: async ({ tls }) => {
-      for (const place of places) writeTls(place, tls)
-      for (const { pid } of parts) if (pid !== undefined) process.kill(pid, 'SIGHUP')
+    show: ({ tls }) => {
+      for (const place of places) showTls(place, tls)
     },
+    pods: places.map((place) => ({
+      certificates: tlsFolder(place),
+      pidFile: pidFile(place),
+      monitor: `http://127.0.0.1:${place.monitorPort}`,
+    })),
   }
 }
 
@@ -101,13 +114,13 @@ function makePart(
   material: NatsMaterial,
   configuration: string,
 ): Part {
-  writeTls(place, material.tls)
+  showTls(place, material.tls)
   const configFile = join(place.dir, 'nats.conf')
   writeFileSync(configFile, atPlace(configuration, place, places))
   return new Part({
     name: place.name,
     program: program('nats-server'),
-    args: ['--config', configFile],
+    args: ['--config', configFile, '--pid', pidFile(place)],
     env: { ...material.env, POD_NAME: place.name },
     logFile: join(place.dir, 'nats-server.log'),
     isReady: async () => {
@@ -118,10 +131,27 @@ function makePart(
   })
 }
 
-function writeTls({ dir }: Place, tls: NatsMaterial['tls']): void {
-  const folder = join(dir, 'tls')
+function tlsFolder({ dir }: Place): string {
+  return join(dir, 'tls')
+}
+
+function pidFile({ dir }: Place): string {
+  return join(dir, 'nats.pid')
+}
+
+/** As kubelet does: all files are exchanged at once, by a link to the folder they are in. */
+function showTls(place: Place, tls: NatsMaterial['tls']): void {
+  const folder = tlsFolder(place)
   mkdirSync(folder, { recursive: true })
-  for (const [name, text] of Object.entries(tls)) writeFileSync(join(folder, name), text)
+  const version = mkdtempSync(join(folder, '..version-'))
+  for (const [name, text] of Object.entries(tls)) writeFileSync(join(version, name), text)
+  const data = join(folder, '..data')
+  symlinkSync(version, `${data}_tmp`)
+  renameSync(`${data}_tmp`, data)
+  for (const name of Object.keys(tls)) {
+    const link = join(folder, name)
+    if (!existsSync(link)) symlinkSync(join('..data', name), link)
+  }
 }
 
 /** The chart's configuration with the ports and folders of this machine, and no other change. */
@@ -130,7 +160,7 @@ function atPlace(configuration: string, place: Place, places: readonly Place[]):
     ['port: 4222', `host: 127.0.0.1\nport: ${place.port}`],
     ['http_port: 8222', `http: "127.0.0.1:${place.monitorPort}"`],
     ['"/data"', JSON.stringify(join(place.dir, 'data'))],
-    ['/etc/nats-tls/', `${join(place.dir, 'tls')}/`],
+    ['/etc/nats-tls/', `${tlsFolder(place)}/`],
   ]
   if (places.length > 1) {
     changes.push(['port: 6222', `host: 127.0.0.1\n  port: ${place.clusterPort}`])

@@ -14,10 +14,11 @@ export function kilonovaCrdFiles(): string[] {
   return yamlFiles(join(CHECKOUT, 'crds'))
 }
 
-/** KubeVirt's CRD files if they can be had, otherwise those of the small stand-in. Too big for a client-side apply. */
+/** KubeVirt's CRD files, of each kind its own if it can be had. Too big for a client-side apply. */
 export function kubevirtCrdFiles(): string[] {
   const own = yamlFiles(KUBEVIRT)
-  return own.length > 0 ? own : yamlFiles(STAND_IN)
+  const names = new Set(own.map((file) => basename(file)))
+  return [...own, ...yamlFiles(STAND_IN).filter((file) => !names.has(basename(file)))]
 }
 
 function yamlFiles(folder: string): string[] {
@@ -28,7 +29,16 @@ function yamlFiles(folder: string): string[] {
     .map((name) => join(folder, name))
 }
 
-/** Puts KubeVirt's definitions into a control plane, and waits until its two kinds are served. */
+/** Where the kinds of KubeVirt that Kilonova and the stand-in use are served. */
+export const KUBEVIRT_PATHS: readonly string[] = [
+  '/apis/kubevirt.io/v1/virtualmachines',
+  '/apis/kubevirt.io/v1/virtualmachineinstances',
+  '/apis/kubevirt.io/v1/virtualmachineinstancemigrations',
+  '/apis/snapshot.kubevirt.io/v1beta1/virtualmachinesnapshots',
+  '/apis/snapshot.kubevirt.io/v1beta1/virtualmachinesnapshotcontents',
+]
+
+/** Puts KubeVirt's definitions into a control plane, and waits until its kinds are served. */
 export async function installKubeVirtCrds(plane: Pick<ControlPlane, 'request'>): Promise<void> {
   for (const file of kubevirtCrdFiles()) {
     const name = basename(file, '.yaml')
@@ -37,8 +47,7 @@ export async function installKubeVirtCrds(plane: Pick<ControlPlane, 'request'>):
     const answer = await plane.request(path, { method: 'PATCH', headers, body: readFileSync(file, 'utf8') })
     if (!answer.ok) throw new Error(`${file}: ${await answer.text()}`)
   }
-  for (const plural of ['virtualmachines', 'virtualmachineinstances']) {
-    const path = `/apis/kubevirt.io/v1/${plural}`
-    await eventually(`${plural} are served`, async () => (await plane.request(path)).status === 200)
+  for (const path of KUBEVIRT_PATHS) {
+    await eventually(`${path} is served`, async () => (await plane.request(path)).status === 200)
   }
 }
