@@ -19,7 +19,7 @@ const GOOD: ClusterFacts = {
   flavors: seen(5),
   images: seen(1),
   policies: seen({
-    validating: ['k-agent-own-node', 'k-force-host', 'k-instance-actions'],
+    validating: ['k-agent-own-node', 'k-conductor-guests', 'k-force-host', 'k-instance-actions'],
     mutating: seen(['k-requester']),
   }),
 }

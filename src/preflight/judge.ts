@@ -9,6 +9,7 @@ const INSTALL_KUBEVIRT = 'install it, see https://kubevirt.io/user-guide/cluster
 /** The policies of the chart, by the end of their names, and what is so without them. */
 const POLICIES = [
   { end: '-agent-own-node', without: 'an agent may touch VMs of other nodes' },
+  { end: '-conductor-guests', without: 'the conductor may change VMs that are not Kilonova’s' },
   { end: '-force-host', without: 'whoever creates an instance may choose its host' },
   { end: '-instance-actions', without: 'whoever may create InstanceActions may ask for any action' },
 ] as const

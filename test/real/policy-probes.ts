@@ -16,6 +16,7 @@ export interface PolicyProbe {
 
 export const PROBE_NAMESPACE = 'kilonova-probe'
 const PROBER = 'kilonova-prober'
+const CONDUCTOR = 'system:serviceaccount:kilonova-system:kilonova-conductor'
 const REQUESTED_BY = 'compute.kilonova.dev/requested-by'
 
 /** For somebody whom RBAC lets through and the policies do not. */
@@ -69,6 +70,21 @@ export const POLICY_PROBES: readonly PolicyProbe[] = [
       body: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'probe' } },
     },
     isActive: ({ message }) => message.includes('agent-own-node'),
+  },
+  {
+    policy: 'conductor-guests',
+    who: inTheNameOf(CONDUCTOR),
+    asked: {
+      method: 'POST',
+      path: '/apis/compute.kilonova.dev/v1alpha1/images?dryRun=All',
+      body: {
+        apiVersion: 'compute.kilonova.dev/v1alpha1',
+        kind: 'Image',
+        metadata: { name: 'probe' },
+        spec: { containerDisk: { image: 'probe' } },
+      },
+    },
+    isActive: ({ message }) => message.includes('conductor-guests'),
   },
   {
     policy: 'force-host',

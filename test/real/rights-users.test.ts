@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { isAsked } from '../../src/apis/v1alpha1/operations.ts'
+import { ACTION_NAMES, type ActionName } from '../../src/apis/v1alpha1/states.ts'
 import { eventually } from '../scenarios/eventually.ts'
 import { Installation } from './installation.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
@@ -47,8 +49,28 @@ const record = (action: string, user: string) => ({
 const action = (name: string, fields: object = {}) => ({
   apiVersion: 'compute.kilonova.dev/v1alpha1',
   kind: 'InstanceAction',
-  metadata: { name },
+  metadata: { name: name.toLowerCase() },
   spec: { action: name, instance: 'web', ...fields },
+})
+/** Nova's default policies: for a project's manager and an administrator, or for the latter alone. */
+const NOT_FOR_MANAGERS: readonly ActionName[] = ['evacuate', 'shelveOffload', 'resetState']
+const NOT_FOR_MEMBERS: readonly ActionName[] = ['migrate', 'live-migration', ...NOT_FOR_MANAGERS]
+const ASKED = ACTION_NAMES.filter(isAsked)
+/** What some of them cannot do without. */
+const PARAMETERS: Readonly<Partial<Record<ActionName, object>>> = {
+  rebuild: { image: 'cirros' },
+  createImage: { imageName: 'copy' },
+  resetState: { state: 'error' },
+}
+const asksFor = (who: Name, name: ActionName, fields = PARAMETERS[name]) => ({
+  who,
+  what: `ask for ${name}`,
+  asked: {
+    method: 'POST',
+    path: `${ACTIONS}?dryRun=All`,
+    body: { ...action(name, fields), metadata: { generateName: 'web-' } },
+  } as const,
+  code: 201,
 })
 const stamped = z.looseObject({
   metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).default({}) }),
@@ -193,6 +215,30 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
       } as const,
       says: `${who} may not choose the host of an instance: spec.requestedHost needs the right to create instances/forcehost of compute.kilonova.dev in namespace team-a`,
     })),
+    ...NOT_FOR_MEMBERS.map((name) => ({
+      who: 'editor' as const,
+      what: `ask for ${name}`,
+      asked: { method: 'POST', path: ACTIONS, body: action(name, PARAMETERS[name]) } as const,
+      says: `editor may not ask for the action ${name}: it needs the right to create instanceactions/${name}`,
+    })),
+    ...NOT_FOR_MANAGERS.map((name) => ({
+      who: 'boss' as const,
+      what: `ask for ${name}`,
+      asked: { method: 'POST', path: ACTIONS, body: action(name, PARAMETERS[name]) } as const,
+      says: `boss may not ask for the action ${name}: it needs the right to create instanceactions/${name}`,
+    })),
+    ...(['migrate', 'live-migration'] as const).map((name) => ({
+      who: 'boss' as const,
+      what: `choose the host of a ${name}`,
+      asked: { method: 'POST', path: ACTIONS, body: action(name, { host: 'node-1' }) } as const,
+      says: 'boss may not choose the host of an instance: spec.host needs the right to create instances/forcehost of compute.kilonova.dev in namespace team-a',
+    })),
+    {
+      who: 'viewer',
+      what: 'ask for an action',
+      asked: { method: 'POST', path: ACTIONS, body: action('reboot') },
+      says: 'User "viewer" cannot create resource "instanceactions"',
+    },
     {
       who: 'boss',
       what: 'make a flavor',
@@ -250,6 +296,13 @@ describe.skipIf(needed !== undefined)('the rights of users', () => {
       asked: { method: 'POST', path: ACTIONS, body: action('unlock', { override: true }) },
       code: 201,
     },
+    ...ASKED.filter((name) => !NOT_FOR_MEMBERS.includes(name)).map((name) => asksFor('editor', name)),
+    ...ASKED.filter((name) => !NOT_FOR_MANAGERS.includes(name)).map((name) => asksFor('boss', name)),
+    ...ASKED.map((name) => asksFor('operator', name)),
+    ...(['migrate', 'live-migration', 'evacuate'] as const).map((name) => ({
+      ...asksFor('operator', name, { host: 'node-1' }),
+      what: `choose the host of a ${name}`,
+    })),
     {
       who: 'operator',
       what: 'delete a locked instance',

@@ -19,6 +19,10 @@ const ADMISSION = '/apis/admissionregistration.k8s.io/v1'
 const REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews'
 const configMaps = `/api/v1/namespaces/${OWN}/configmaps`
 
+const VMIS = '/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances'
+const MIGRATIONS = '/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancemigrations'
+const SNAPSHOTS = '/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots'
+const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims'
 const SUBRESOURCES = '/apis/subresources.kubevirt.io/v1/namespaces/default'
 
 const metadata = (name: string): object => ({ metadata: { name } })
@@ -54,6 +58,12 @@ const flavor = {
   ...metadata('m1.nano'),
   spec: { vcpus: 1, memoryMb: 64, diskGb: 0 },
 }
+const image = {
+  apiVersion: 'compute.kilonova.dev/v1alpha1',
+  kind: 'Image',
+  ...metadata('web-snapshot'),
+  spec: { dataVolume: { snapshot: { namespace: 'default', name: 'web-snapshot' } } },
+}
 const event = {
   apiVersion: 'v1',
   kind: 'Event',
@@ -88,12 +98,13 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   ['api', 'create resource "virtualmachines"', create(vmsOf('default'), makeVm('web', 'node-1'))],
   ['api', 'list resource "virtualmachines"', get('/apis/kubevirt.io/v1/virtualmachines')],
   ['api', 'create resource "instances"', create(INSTANCES, instance)],
-  ['api', 'delete resource "instances"', remove(`${INSTANCES}/web`)],
+  ['api', 'create resource "images"', create(`${GROUP}/images`, image)],
   ['api', 'patch resource "flavors"', patch(`${GROUP}/flavors/m1.nano`)],
   ['api', 'patch resource "computenodes/status"', patch(`${GROUP}/computenodes/node-1/status`)],
   ['api', 'create resource "leases"', create(leases('default'), lease('kilonova-api'))],
   ['api', 'get resource "leases"', get(`${leases(OWN)}/kilonova-scheduler`)],
   ['api', 'create resource "tokenreviews"', { method: 'POST', path: REVIEWS, body: review }],
+  ['api', 'list resource "pods"', get('/api/v1/namespaces/default/pods')],
   ['scheduler', 'create resource "virtualmachines"', create(vmsOf('default'), makeVm('web', 'node-1'))],
   ['scheduler', 'patch resource "instances"', patch(`${INSTANCES}/web`)],
   ['scheduler', 'delete resource "instances"', remove(`${INSTANCES}/web`)],
@@ -111,6 +122,12 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   ['conductor', 'delete resource "computenodes"', remove(`${GROUP}/computenodes/node-1`)],
   ['conductor', 'patch resource "computenodes"', patch(`${GROUP}/computenodes/node-1`)],
   ['conductor', 'delete resource "virtualmachines"', remove(`${vmsOf('default')}/web`)],
+  ['conductor', 'create resource "virtualmachines"', create(vmsOf('default'), makeVm('web', 'node-1'))],
+  ['conductor', 'patch resource "virtualmachines/status"', patch(`${vmsOf('default')}/web/status`)],
+  ['conductor', 'list resource "virtualmachines"', get('/apis/kubevirt.io/v1/virtualmachines')],
+  ['conductor', 'get resource "pods"', get('/api/v1/namespaces/default/pods/web')],
+  ['conductor', 'patch resource "images"', patch(`${GROUP}/images/cirros`)],
+  ['conductor', 'delete resource "images"', remove(`${GROUP}/images/cirros`)],
   ['conductor', 'get resource "secrets"', get(`${secretsOf('default')}/password`)],
   ['conductor', 'create resource "leases"', create(leases(OWN), lease('any'))],
   ['compute', 'list resource "instances"', get(`${GROUP}/instances`)],
@@ -133,6 +150,13 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
     'get resource "virtualmachineinstances/console"',
     get(`${SUBRESOURCES}/virtualmachineinstances/web/console`),
   ],
+  ['compute', 'patch resource "virtualmachineinstancemigrations"', patch(`${MIGRATIONS}/web`)],
+  ['compute', 'patch resource "virtualmachinesnapshots"', patch(`${SNAPSHOTS}/web`)],
+  ['compute', 'delete resource "virtualmachinesnapshots"', remove(`${SNAPSHOTS}/web`)],
+  ['compute', 'get resource "persistentvolumeclaims"', get(`${CLAIMS}/web`)],
+  ['compute', 'create resource "persistentvolumeclaims"', create(CLAIMS, { ...secret('web'), kind: 'X' })],
+  ['compute', 'delete resource "persistentvolumeclaims"', remove(`${CLAIMS}/web`)],
+  ['compute', 'create resource "images"', create(`${GROUP}/images`, image)],
   ['compute', 'list resource "nodes"', get('/api/v1/nodes')],
   ['compute', 'patch resource "nodes"', patch('/api/v1/nodes/node-1')],
   ['compute', 'watch resource "pods"', get('/api/v1/pods?watch=true&timeoutSeconds=1')],
@@ -172,9 +196,21 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
 const ALLOWED: readonly (readonly [Account, string, Asked, number])[] = [
   ['api', 'make its lease', create(leases(OWN), lease('kilonova-api')), 201],
   ['api', 'make a record', create(ACTIONS, action), 201],
+  ['api', 'delete an instance', remove(`${INSTANCES}/web`), 404],
+  ['api', 'look at the hosts', get(`${GROUP}/computenodes`), 200],
   ['scheduler', 'make its lease', create(leases(OWN), lease('kilonova-scheduler')), 201],
   ['scheduler', 'tell of events', create('/api/v1/namespaces/default/events', event), 201],
   ['conductor', 'make a ComputeNode', create(`${GROUP}/computenodes`, host), 201],
+  ['conductor', 'look at a host', get(`${GROUP}/computenodes/node-1`), 404],
+  ['conductor', 'make the image of a snapshot', create(`${GROUP}/images`, image), 201],
+  ['conductor', 'look at a VM', get(`${vmsOf('default')}/web`), 404],
+  ['conductor', 'say whose a VM is', patch(`${vmsOf('default')}/web`), 404],
+  ['conductor', 'remove what runs of a guest', remove(`${VMIS}/web`), 404],
+  ['conductor', 'look for launcher Pods', get('/api/v1/namespaces/default/pods'), 200],
+  ['conductor', 'remove a Pod', remove('/api/v1/namespaces/default/pods/web'), 404],
+  ['compute', 'follow a migration', get(MIGRATIONS), 200],
+  ['compute', 'follow a snapshot', get(SNAPSHOTS), 200],
+  ['compute', 'have a disk grow', patch(`${CLAIMS}/web`), 404],
   ['compute', 'look for launcher Pods', get('/api/v1/namespaces/default/pods'), 200],
   ['compute', 'read the log of a Pod', get('/api/v1/namespaces/default/pods/web/log'), 404],
   ['nats-auth', 'ask whose a token is', { method: 'POST', path: REVIEWS, body: review }, 201],
