@@ -134,12 +134,12 @@ export class ComputeApi {
     await this.#follow(begun)
     await this.#deps.sender.send(ctx, begun)
     await this.#deps.freed.tell(ctx, instance, begun)
-    if (taskState && taskState !== task) await this.#endOvertaken(ctx, instance, taskState, operation.action)
+    if (taskState) await this.#endOvertaken(ctx, instance, taskState, operation.action)
     return begun
   }
 
   /**
-   * Checks what Nova's API checks before an operation, in its order: the lock, the host, the state.
+   * Checks what Nova's API checks before an operation, in its order: the lock, the host, the state, the host's service.
    * @throws InstanceIsLocked, InstanceNotReady, InstanceInvalidState, ServiceUnavailable, ComputeServiceInUse
    */
   check(instance: Instance, name: OperationName, asked?: AskedBy): void {
@@ -152,23 +152,24 @@ export class ComputeApi {
     if (asked && lockedBy && operation.lock === 'refuses') {
       throw new InstanceIsLocked({ instance: uid })
     }
+    if (operation.host !== 'any' && instance.status.host === undefined) {
+      throw new InstanceNotReady({
+        instance: uid,
+        reason: `it has no host, so there is nothing to ${operation.action}`,
+      })
+    }
     const refusal = isStoppingWhatIsOff(instance, name) ? undefined : refusalOf(operation, vmState, taskState)
     if (refusal) {
       throw new InstanceInvalidState({ instance: uid, method: operation.action, ...refusal })
     }
-    this.#checkHost(uid, instance, operation)
+    this.#checkService(uid, instance, operation)
   }
 
-  #checkHost(uid: string, { status }: Instance, operation: Operation): void {
-    if (operation.host === 'any') return
+  /** Whether the agents report that have to, and do not where they must not. */
+  #checkService(uid: string, { status }: Instance, operation: Operation): void {
     const { host, migration } = status
+    if (host === undefined) return
     const method = operation.action
-    if (host === undefined) {
-      throw new InstanceNotReady({
-        instance: uid,
-        reason: `it has no host, so there is nothing to ${method}`,
-      })
-    }
     const isDown = (one: string): boolean => !this.#deps.hosts.isUp(one)
     if (operation.host === 'down' && !isDown(host)) throw new ComputeServiceInUse({ host })
     if (operation.host === 'up' && isDown(host)) throw new ServiceUnavailable({ instance: uid, host, method })

@@ -2,6 +2,7 @@ import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { actionInFlight } from '../apis/v1alpha1/operations.ts'
 import type { RequestContext } from '../common/context.ts'
 import { PolicyNotAuthorized } from '../common/errors.ts'
+import { creationRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -93,8 +94,8 @@ export class ImmediateOperations {
     instance: Instance,
     { state }: { readonly state: 'active' | 'error' },
   ): Promise<Instance> {
-    const { taskState, vmState, requestId = '' } = instance.status
     const { uid = '' } = instance.metadata
+    const { taskState, vmState, requestId = creationRequestId(uid) } = instance.status
     const reset = await this.#deps.instances.save(
       instance,
       { vmState: state, taskState: null, migration: null },

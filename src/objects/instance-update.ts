@@ -210,6 +210,7 @@ export function toStatusPatch(
     id: metadata.uid,
     ...update,
     ...(update.migration?.type && { migration: { ...NO_MIGRATION, ...update.migration } }),
+    ...(update.action && { action: { ...GAVE_NOTHING, ...update.action } }),
     ...failedGenerationOf(instance, update),
     status: apiStatus(vm, task),
     ...conditionsOf(instance, readyCondition(vm, task, faultMessage(instance, update)), now),
@@ -221,6 +222,9 @@ function failedGenerationOf({ metadata }: Instance, { fault }: InstanceUpdate): 
   const { uid = '', generation = 1 } = metadata
   return fault?.requestId === requestIdOf(uid, generation) ? { failedGeneration: generation } : {}
 }
+
+/** An action gives along what it says, and nothing of one before it. */
+const GAVE_NOTHING = { image: null, imageName: null }
 
 /** A new migration begins with nothing of one before it. */
 const NO_MIGRATION = {
