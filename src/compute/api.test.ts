@@ -1,12 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import {
-  FlavorNotFound,
-  InstanceInvalidState,
-  PolicyNotAuthorized,
-  TaskTimedOut,
-  UnexpectedTaskStateError,
-} from '../common/errors.ts'
+import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
+import { FlavorNotFound, TaskTimedOut, UnexpectedTaskStateError } from '../common/errors.ts'
 import { isConflict } from '../kube/api-error.ts'
 import { ApiWorld } from '../testing/api-world.ts'
 import { makeContext } from '../testing/builders.ts'
@@ -17,8 +11,6 @@ import { FINALIZER } from './api.ts'
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const BEFORE = 'req-0bef0bef-0000-5000-8000-000000000000'
 const ctx = makeContext({ requestId: REQUEST })
-/** In the middle of an operation. */
-const BUSY = { vmState: 'active', taskState: 'powering-off', host: 'node-1', requestId: BEFORE } as const
 
 let kube: EmbeddedKube
 let world: ApiWorld
@@ -72,89 +64,10 @@ describe('create', () => {
   })
 })
 
-const CASES = [
-  { action: 'stop', from: { vmState: 'active' }, task: 'powering-off', message: 'stop_instance' },
-  { action: 'start', from: { vmState: 'stopped' }, task: 'powering-on', message: 'start_instance' },
-  { action: 'delete', from: { vmState: 'active' }, task: 'deleting', message: 'terminate_instance' },
-] as const
-
-describe.each(CASES)('$action', ({ action, from, task, message }) => {
-  it('sets the task, records the action and sends the message to the host', async () => {
-    const instance = await kube.putInstance({ status: { ...from, host: 'node-1', requestId: BEFORE } })
-
-    await world.api[action](ctx, instance)
-
-    expect((await kube.instance()).status).toMatchObject({
-      ...from,
-      taskState: task,
-      requestId: REQUEST,
-      observedGeneration: 1,
-    })
-    expect((await kube.action(`web-${action}-1f0c9a3e`)).spec).toMatchObject({ action, requestId: REQUEST })
-    await expectSent(`${message} web ${REQUEST}`)
-    expect(world.logs.at('INFO').join()).toContain(
-      `Accepted ${action} of instance name=web host=node-1 task_state=${task}`,
-    )
-  })
-})
-
-describe('an operation that the state does not allow', () => {
-  it.each<{ action: 'start' | 'stop'; status: InstanceStatus; says: string }>([
-    {
-      action: 'stop',
-      status: { vmState: 'paused' },
-      says: "Cannot 'stop' instance UID while it is in vm_state paused",
-    },
-    {
-      action: 'start',
-      status: { vmState: 'stopped', taskState: 'deleting' },
-      says: "Cannot 'start' instance UID while it is in task_state deleting",
-    },
-  ])('is refused and changes nothing: $says', async ({ action, status, says }) => {
-    const instance = await kube.putInstance({ status: { ...status, host: 'node-1' } })
-    const begun = world.api[action](ctx, instance)
-    await expect(begun).rejects.toThrow(InstanceInvalidState)
-    await expect(begun).rejects.toThrow(says.replace('UID', instance.metadata.uid ?? ''))
-    expect(await kube.instance()).toEqual(instance)
-    expect(await kube.actions()).toEqual([])
-  })
-
-  it('by now, where a stale copy still did, is given up', async () => {
-    const stale = await kube.putInstance({ status: { vmState: 'active', host: 'node-1' } })
-    const after = await kube.setStatus('web', { vmState: 'active', taskState: 'deleting', host: 'node-1' })
-    await expect(world.api.stop(ctx, stale)).rejects.toThrow()
-    expect(await kube.instance()).toEqual(after)
-    expect(world.sent).toEqual([])
-  })
-})
-
 describe('a delete', () => {
-  it.each([
-    { task: 'scheduling', vmState: 'building', action: 'create' },
-    { task: 'spawning', vmState: 'building', action: 'create' },
-    { task: 'powering-off', vmState: 'active', action: 'stop' },
-  ] as const)(
-    'ends the record of the $action whose $task it overtakes',
-    async ({ task, vmState, action }) => {
-      const status = { vmState, taskState: task, host: 'node-1', requestId: BEFORE }
-      const instance = await kube.putInstance({ status })
-      const ref = { namespace: 'default', name: 'web', uid: instance.metadata.uid ?? '' }
-      await world.actions.begin(makeContext({ requestId: BEFORE }), ref, action)
-
-      await world.api.delete(ctx, instance)
-
-      expect((await kube.action(`web-${action}-0bef0bef`)).status).toMatchObject({
-        result: 'Error',
-        message: 'Overtaken by delete',
-        finishTime: expect.any(String),
-      })
-      expect((await kube.action('web-delete-1f0c9a3e')).status).toBeUndefined()
-    },
-  )
-
   it('of an instance that no host has sends no message', async () => {
     const instance = await kube.putInstance({ status: { vmState: 'error' } })
-    await world.api.delete(ctx, instance)
+    await world.api.begin(ctx, instance, 'delete')
     expect((await kube.instance()).status.taskState).toBe('deleting')
     expect(world.rpc.broker.storedCasts()).toBe(0)
   })
@@ -165,105 +78,6 @@ describe('a delete', () => {
     expect((await kube.instance()).metadata.finalizers).toEqual(['example.com/other'])
   })
 })
-
-describe('a lock', () => {
-  it.each<{
-    what: string
-    before: InstanceStatus
-    ask: { readonly override?: boolean; readonly reason?: string }
-    after: InstanceStatus
-  }>([
-    { what: 'is an owner’s', before: {}, ask: {}, after: { lockedBy: 'owner' } },
-    {
-      what: 'has a reason',
-      before: {},
-      ask: { reason: 'a demo' },
-      after: { lockedBy: 'owner', lockedReason: 'a demo' },
-    },
-    { what: 'is an administrator’s', before: {}, ask: { override: true }, after: { lockedBy: 'admin' } },
-    {
-      what: 'of an owner leaves the one that is there, its own too',
-      before: { lockedBy: 'owner', lockedReason: 'first' },
-      ask: { reason: 'second' },
-      after: { lockedBy: 'owner', lockedReason: 'first' },
-    },
-    {
-      what: 'of an owner leaves an administrator’s',
-      before: { lockedBy: 'admin' },
-      ask: { reason: 'mine' },
-      after: { lockedBy: 'admin' },
-    },
-    {
-      what: 'of an administrator takes the place of an owner’s, and keeps its reason',
-      before: { lockedBy: 'owner', lockedReason: 'first' },
-      ask: { override: true },
-      after: { lockedBy: 'admin', lockedReason: 'first' },
-    },
-    {
-      what: 'of an administrator gets another reason',
-      before: { lockedBy: 'admin', lockedReason: 'first' },
-      ask: { override: true, reason: 'second' },
-      after: { lockedBy: 'admin', lockedReason: 'second' },
-    },
-  ])('$what', async ({ before, ask, after }) => {
-    const instance = await kube.putInstance({ status: { ...BUSY, ...before } })
-
-    await world.api.lock(ctx, instance, ask)
-
-    expect(lockOf(await kube.instance())).toEqual(after)
-  })
-
-  it.each(['lock', 'unlock'] as const)(
-    'is no operation in flight: %s leaves that one as it is',
-    async (action) => {
-      const status = { ...BUSY, ...(action === 'unlock' && { lockedBy: 'owner' as const }) }
-      const instance = await kube.putInstance({ status })
-
-      await world.api[action](ctx, instance, {})
-
-      expect((await kube.instance()).status).toMatchObject(BUSY)
-      expect(world.sent).toEqual([])
-    },
-  )
-
-  it('that an administrator put on meanwhile stays', async () => {
-    const stale = await kube.putInstance({ status: { vmState: 'active' } })
-    await kube.setStatus('web', { vmState: 'active', lockedBy: 'admin' })
-    await expect(world.api.lock(ctx, stale, {})).rejects.toThrow(UnexpectedTaskStateError)
-    await expect(world.api.unlock(ctx, { ...stale, status: { lockedBy: 'owner' } }, {})).rejects.toThrow(
-      UnexpectedTaskStateError,
-    )
-    expect(lockOf(await kube.instance())).toEqual({ lockedBy: 'admin' })
-  })
-
-  it.each<{ before: InstanceStatus; ask: { readonly override?: boolean } }>([
-    { before: {}, ask: {} },
-    { before: { lockedBy: 'owner', lockedReason: 'why' }, ask: {} },
-    { before: { lockedBy: 'owner' }, ask: { override: true } },
-    { before: { lockedBy: 'admin', lockedReason: 'why' }, ask: { override: true } },
-  ])('is taken off, if there is one: $before by $ask', async ({ before, ask }) => {
-    const instance = await kube.putInstance({ status: { vmState: 'stopped', ...before } })
-    await world.api.unlock(ctx, instance, ask)
-    expect(lockOf(await kube.instance())).toEqual({})
-  })
-
-  it('of an administrator is not for an owner to take off', async () => {
-    const instance = await kube.putInstance({ status: { vmState: 'active', lockedBy: 'admin' } })
-
-    const unlocked = world.api.unlock(ctx, instance, {})
-
-    await expect(unlocked).rejects.toThrow(PolicyNotAuthorized)
-    await expect(unlocked).rejects.toThrow(
-      "Policy doesn't allow os_compute_api:os-lock-server:unlock:unlock_override to be performed.",
-    )
-    expect(lockOf(await kube.instance())).toEqual({ lockedBy: 'admin' })
-  })
-})
-
-function lockOf({ status }: Instance): Pick<InstanceStatus, 'lockedBy' | 'lockedReason'> {
-  const { lockedBy, lockedReason } = status
-  return { ...(lockedBy && { lockedBy }), ...(lockedReason && { lockedReason }) }
-}
 
 describe('a failure', () => {
   const error = new TaskTimedOut({ task: 'spawning', host: 'node-1', seconds: 1800 })

@@ -6,7 +6,15 @@ import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { RandomIds } from '../common/ids.ts'
 import { ComputeApi } from '../compute/api.ts'
-import { COMPUTE_RPC_VERSION, COMPUTE_TOPIC, ComputeRpcApi, HOST_METHODS } from '../compute/rpcapi.ts'
+import { ImmediateOperations } from '../compute/immediate-operations.ts'
+import {
+  COMPUTE_RPC_VERSION,
+  COMPUTE_TOPIC,
+  ComputeRpcApi,
+  getConsoleOutput,
+  HOST_METHODS,
+  updateAvailableResource,
+} from '../compute/rpcapi.ts'
 import { TaskSender } from '../compute/task-sender.ts'
 import { EVENT } from '../kube/event.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
@@ -20,6 +28,7 @@ import {
   SCHEDULER_TOPIC,
   SchedulerRpcApi,
 } from '../scheduler/rpcapi.ts'
+import { makeComputeNode } from './builders.ts'
 import type { EmbeddedKube } from './embedded-kube.ts'
 import { FakeClock } from './fake-clock.ts'
 import { captureLog, type LogCapture } from './log-capture.ts'
@@ -40,8 +49,15 @@ export class ApiWorld {
   readonly recorder: EventRecorder
   readonly sender: TaskSender
   readonly api: ComputeApi
+  readonly immediate: ImmediateOperations
   /** `method target request-id`, as it came. */
   readonly sent: string[] = []
+  /** To whom those of them came that are for agents. */
+  readonly sentTo: string[] = []
+  /** The hosts that were told that an instance comes to them no more. */
+  readonly freed: string[] = []
+  /** What an agent answers who is asked for a console. */
+  console = async (host: string, lines: number): Promise<string> => `the last ${lines} lines on ${host}`
   /** In whose name each of these came. */
   readonly sentBy: string[] = []
   readonly #kube: EmbeddedKube
@@ -55,6 +71,7 @@ export class ApiWorld {
     this.actions = new ActionStore(deps)
     this.recorder = new EventRecorder(deps, { component: 'nova-api' })
     const compute = new ComputeRpcApi({ rpc })
+    const freed = new FreedHosts({ compute })
     const requests = new BuildRequestResolver(deps)
     const hosts = new HostStates({ nodes: this.nodes.informer })
     this.hosts = hosts
@@ -73,7 +90,15 @@ export class ApiWorld {
       hosts,
       events: this.recorder,
       sender: this.sender,
-      freed: new FreedHosts({ compute }),
+      freed,
+    })
+    this.immediate = new ImmediateOperations({
+      ...deps,
+      api: this.api,
+      instances: this.instances,
+      actions: this.actions,
+      computeRpc: compute,
+      freed,
     })
   }
 
@@ -86,15 +111,27 @@ export class ApiWorld {
         })
       }
     })
-    const target = { topic: COMPUTE_TOPIC, host: 'node-1' }
-    await this.rpc.serve({ target, version: COMPUTE_RPC_VERSION }, (server) => {
-      for (const method of Object.values(HOST_METHODS)) {
-        server.handle(method, async (ctx, { instance }) => {
-          this.sentBy.push(ctx.user)
-          this.sent.push(`${method.name} ${instance.name} ${ctx.requestId}`)
+    for (const host of ['node-1', 'node-2']) {
+      const target = { topic: COMPUTE_TOPIC, host }
+      await this.rpc.serve({ target, version: COMPUTE_RPC_VERSION }, (server) => {
+        for (const method of Object.values(HOST_METHODS)) {
+          server.handle(method, async (ctx, { instance }) => {
+            this.sentBy.push(ctx.user)
+            this.sent.push(`${method.name} ${instance.name} ${ctx.requestId}`)
+            this.sentTo.push(host)
+          })
+        }
+        server.handle(updateAvailableResource, async () => {
+          this.freed.push(host)
         })
-      }
-    })
+        server.handle(getConsoleOutput, async (_ctx, { lines }) => this.console(host, lines))
+      })
+    }
+  }
+
+  /** Tells nova-api that a host is up, or down. */
+  tellHost(name: string, state: 'up' | 'down' = 'up'): void {
+    this.nodes.tell(makeComputeNode({ name, status: { state } }))
   }
 
   /** The instance as the server has it now, which the cache then has, too. */

@@ -1,7 +1,12 @@
 import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import { COMPUTE_RPC_VERSION, COMPUTE_TOPIC, HOST_METHODS } from '../compute/rpcapi.ts'
+import {
+  COMPUTE_RPC_VERSION,
+  COMPUTE_TOPIC,
+  HOST_METHODS,
+  updateAvailableResource,
+} from '../compute/rpcapi.ts'
 import { bookingsOf } from '../objects/bookings.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import type { FakeDriver } from '../virt/fake/driver.ts'
@@ -72,6 +77,9 @@ export class OperationWorld {
             this.told.push(`${host} ${method.name}`)
           })
         }
+        server.handle(updateAvailableResource, async () => {
+          this.told.push(`${host} ${updateAvailableResource.name}`)
+        })
       })
     }
   }

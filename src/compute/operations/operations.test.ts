@@ -106,7 +106,7 @@ describe.each(OPERATION_CASES)('$name', (one) => {
   })
 
   it.each<{ what: string; late: (status: InstanceStatus) => InstanceStatus }>([
-    { what: 'its operation is over', late: ({ taskState: _, ...idle }) => idle },
+    { what: 'its operation is over', late: ({ taskState: _task, ...idle }) => idle },
     { what: 'another operation has the instance', late: (status) => ({ ...status, requestId: 'req-2' }) },
     {
       what: 'another task is in flight by now',

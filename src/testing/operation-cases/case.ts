@@ -33,7 +33,7 @@ export interface OperationCase {
   readonly guestAfter: CaseGuest | undefined
   /** The line that says what was done. */
   readonly says: string
-  /** The message that another host gets then. */
+  /** The message that another host gets then: it is its turn, or it has nothing to do with the instance any more. */
   readonly next?: string
 }
 

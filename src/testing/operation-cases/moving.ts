@@ -152,6 +152,7 @@ export const RESIZING: readonly Short[] = [
     cleared: ['taskState', 'migration', 'resizedAt'],
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Instance is back flavor=m1.tiny powerOn=true',
+    next: 'node-2 update_available_resource',
   },
 ]
 
@@ -202,5 +203,6 @@ export const MOVING: readonly Short[] = [
     cleared: ['taskState', 'migration'],
     guestAfter: at('node-2', 'SHUTDOWN'),
     says: 'Evacuated instance from=node-1',
+    next: 'node-1 update_available_resource',
   },
 ]
