@@ -11,7 +11,7 @@ import { InstanceController } from './controller.ts'
 import { Create } from './create.ts'
 import { Delete } from './delete.ts'
 import type { Duty } from './duty.ts'
-import { Power } from './power.ts'
+import { DesiredState } from './desired-state.ts'
 import { REQUESTED_BY_ANNOTATION, RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
 
@@ -34,24 +34,18 @@ afterEach(async () => {
 })
 
 function start(makeDuties?: (duties: { readonly all: readonly Duty[] }) => readonly Duty[]): void {
-  const { api, sender, clock, logs, actions, cache } = world
-  const taskTimeoutMs = {
-    scheduling: 1e6,
-    spawning: 1e6,
-    'powering-off': 1e6,
-    'powering-on': 1e6,
-    deleting: 1e6,
-  }
+  const { api, sender, clock, logs, actions, cache, hosts } = world
+  world.tellHost('node-1')
   const contexts = new RequestContexts({ trustsRequester: true })
   const tasks = new TaskWatch(
     { api, sender, contexts, clock, log: logs.log },
-    { redriveAfterMs: 30_000, taskTimeoutMs },
+    { redriveAfterMs: 30_000, taskTimeoutMs: () => 1e6 },
   )
   const all = [
     new Create({ api, tasks, contexts }),
-    new Delete({ api, actions, tasks, contexts }),
+    new Delete({ api, actions, hosts, clock, tasks, contexts }),
     tasks,
-    new Power({ api, tasks, contexts }),
+    new DesiredState({ api, tasks, contexts }),
   ]
   const duties = makeDuties?.({ all }) ?? all
   controller = new InstanceController(

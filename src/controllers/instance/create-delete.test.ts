@@ -4,6 +4,7 @@ import { requestIdOf } from '../../common/ids.ts'
 import { FINALIZER } from '../../compute/api.ts'
 import { isConflict, isNotFound } from '../../kube/api-error.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
+import { makeComputeNode } from '../../testing/builders.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
 import { Create } from './create.ts'
@@ -24,15 +25,15 @@ afterAll(() => kube?.close())
 beforeEach(async () => {
   world = new ApiWorld(kube)
   await world.start()
-  const { api, sender, clock, logs, actions } = world
-  const taskTimeoutMs = { scheduling: 1, spawning: 1, 'powering-off': 1, 'powering-on': 1, deleting: 1 }
+  const { api, sender, clock, logs, actions, hosts } = world
+  world.tellHost('node-1')
   const contexts = new RequestContexts({ trustsRequester: false })
   const tasks = new TaskWatch(
     { api, sender, contexts, clock, log: logs.log },
-    { redriveAfterMs: 30_000, taskTimeoutMs },
+    { redriveAfterMs: 30_000, taskTimeoutMs: () => 1 },
   )
   create = new Create({ api, tasks, contexts })
-  remove = new Delete({ api, actions, tasks, contexts })
+  remove = new Delete({ api, actions, hosts, clock, tasks, contexts })
 })
 afterEach(() => world.close())
 
@@ -161,6 +162,37 @@ describe('Delete', () => {
     expect(await remove.reconcile(instance)).toBeUndefined()
     expect(await kube.instance()).toEqual(instance)
   })
+
+  it.each<{ what: string; before: () => void }>([
+    { what: 'is down', before: () => world.tellHost('node-1', 'down') },
+    {
+      what: 'is forced down',
+      before: () => world.nodes.tell(makeComputeNode({ spec: { forcedDown: true } })),
+    },
+    { what: 'is not known any more', before: () => world.nodes.tellGone(makeComputeNode()) },
+  ])('does not wait for a host that $what: a local delete, which its record tells', async ({ before }) => {
+    await remove.reconcile(await deleted({ vmState: 'active', host: 'node-1', requestId: 'req-1' }))
+    const instance = await world.refresh()
+    before()
+
+    expect(await remove.reconcile(instance)).toEqual({ kind: 'done' })
+
+    await expect(kube.instance()).rejects.toSatisfy(isNotFound)
+    const record = await kube.action(recordName('delete', requestId(instance, 2)))
+    expect(record.status).toMatchObject({
+      result: 'Success',
+      events: [{ name: 'api_local_delete', host: 'nova-api', result: 'Success' }],
+    })
+  })
+
+  it.each(['spawning', 'rebuilding', 'migrating', 'resize_migrated', 'shelving'] as const)(
+    'goes before what is in flight: %s',
+    async (taskState) => {
+      const instance = await deleted({ vmState: 'active', taskState, host: 'node-1', requestId: 'req-1' })
+      expect(await remove.reconcile(instance)).toEqual({ kind: 'after', ms: 30_000 })
+      expect((await kube.instance()).status.taskState).toBe('deleting')
+    },
+  )
 
   it('lets the instance go when the guest is removed', async () => {
     const instance = await deleted({ vmState: 'deleted', host: 'node-1', requestId: 'req-1' })

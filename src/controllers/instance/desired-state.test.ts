@@ -1,53 +1,69 @@
 import { describe, expect, it } from 'vitest'
 import type { InstanceSpecPowerState, InstanceStatus } from '../../apis/v1alpha1/instance.ts'
-import type { VmState } from '../../apis/v1alpha1/states.ts'
+import type { OperationName } from '../../apis/v1alpha1/operations.ts'
+import { TASK_STATES, VM_STATES, type VmState } from '../../apis/v1alpha1/states.ts'
 import { makeInstance } from '../../testing/builders.ts'
-import { wantedOperation } from './power.ts'
-import { specRequestId } from './request.ts'
+import { wantedOperation } from './desired-state.ts'
+
+const SMALL = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
+const BIG = { ...SMALL, name: 'm1.big' }
 
 function wanted(
   powerState: InstanceSpecPowerState,
   status: InstanceStatus,
   generation = 2,
-): string | undefined {
+): OperationName | undefined {
   return wantedOperation(
     makeInstance({ generation, spec: { powerState }, status: { host: 'node-1', ...status } }),
   )
 }
 
-const TABLE: readonly (readonly [VmState, 'start' | undefined, 'stop' | undefined])[] = [
-  // vm_state, wanted when it is to run, wanted when it is to be shut off
-  ['building', undefined, undefined],
-  ['active', undefined, 'stop'],
-  ['stopped', 'start', undefined],
-  ['paused', undefined, undefined],
-  ['suspended', undefined, undefined],
-  ['error', undefined, 'stop'],
-  ['deleted', undefined, undefined],
-]
+const POWERS = ['Running', 'Shutdown', 'Paused', 'Suspended'] as const
+type Row = readonly (OperationName | '-')[]
+
+/** What each of POWERS asks for. */
+const TABLE: Readonly<Record<VmState, Row>> = {
+  building: ['-', '-', '-', '-'],
+  active: ['-', 'stop', 'pause', 'suspend'],
+  stopped: ['start', '-', '-', '-'],
+  paused: ['unpause', '-', '-', '-'],
+  suspended: ['resume', '-', '-', '-'],
+  rescued: ['-', '-', '-', '-'],
+  resized: ['-', '-', '-', '-'],
+  shelved: ['-', '-', '-', '-'],
+  shelved_offloaded: ['-', '-', '-', '-'],
+  'soft-delete': ['-', '-', '-', '-'],
+  error: ['-', 'stop', '-', '-'],
+  deleted: ['-', '-', '-', '-'],
+}
+
+function rowOf(of: (powerState: InstanceSpecPowerState) => OperationName | undefined): Row {
+  return POWERS.map((powerState) => of(powerState) ?? '-')
+}
 
 describe('what a spec asks for', () => {
-  it.each(TABLE)(
-    'of an instance that is %s: to run is %s, to be shut off is %s',
-    (vmState, toRun, toShutDown) => {
-      expect([wanted('Running', { vmState }), wanted('Shutdown', { vmState })]).toEqual([toRun, toShutDown])
-    },
-  )
+  it.each(Object.entries(TABLE) as [VmState, Row][])('of an instance that is %s', (vmState, row) => {
+    expect(rowOf((powerState) => wanted(powerState, { vmState }))).toEqual(row)
+  })
 
-  it.each(['active', 'stopped', 'error'] as const)(
-    'is nothing while an operation is in flight (%s)',
-    (vmState) => {
-      const status = { vmState, taskState: 'deleting' } as const
-      expect([wanted('Running', status), wanted('Shutdown', status)]).toEqual([undefined, undefined])
-    },
-  )
+  it.each(TASK_STATES)('is nothing while it is %s', (taskState) => {
+    for (const vmState of VM_STATES) {
+      expect(rowOf((powerState) => wanted(powerState, { vmState, taskState }))).toEqual(['-', '-', '-', '-'])
+    }
+  })
 
-  it('is not asked for again by itself once it failed', () => {
-    const requestId = specRequestId(makeInstance({ generation: 2 }))
-    const fault = { code: 500, message: 'no', requestId, created: '2026-01-01T00:00:00Z' }
-    expect(wanted('Shutdown', { vmState: 'active', fault })).toBeUndefined()
-    expect(wanted('Running', { vmState: 'stopped', fault })).toBeUndefined()
-    expect(wanted('Shutdown', { vmState: 'active', fault }, 3)).toBe('stop')
+  it.each(['SHUTDOWN', 'CRASHED'] as const)('of a paused one whose guest is %s is a stop', (powerState) => {
+    expect(wanted('Shutdown', { vmState: 'paused', powerState })).toBe('stop')
+  })
+
+  it('is not asked for again by itself once it failed, also when the fault is forgotten', () => {
+    const failedGeneration = 2
+    for (const vmState of VM_STATES) {
+      const status = { vmState, failedGeneration }
+      expect(rowOf((powerState) => wanted(powerState, status))).toEqual(['-', '-', '-', '-'])
+      expect(wanted('Shutdown', status, 3)).toBe(wanted('Shutdown', { vmState }, 3))
+    }
+    expect(wanted('Shutdown', { vmState: 'active', failedGeneration }, 3)).toBe('stop')
   })
 
   it('of an instance in error is news only once, and never where it has no host', () => {
@@ -63,5 +79,39 @@ describe('what a spec asks for', () => {
 
   it('is done although the generation was noted before: an instance created to be off is launched first', () => {
     expect(wanted('Shutdown', { vmState: 'active', observedGeneration: 1 }, 1)).toBe('stop')
+  })
+})
+
+describe('another flavor', () => {
+  it.each(VM_STATES)('of an instance that is %s', (vmState) => {
+    const powerState = vmState === 'stopped' ? 'Shutdown' : 'Running'
+    const instance = makeInstance({
+      generation: 2,
+      spec: { flavor: 'm1.big', powerState },
+      status: { vmState, host: 'node-1', flavor: SMALL },
+    })
+    const canResize = vmState === 'active' || vmState === 'stopped'
+    const other = vmState === 'paused' ? 'unpause' : vmState === 'suspended' ? 'resume' : undefined
+    expect(wantedOperation(instance)).toBe(canResize ? 'resize' : other)
+  })
+
+  it('comes after what is wanted of its power', () => {
+    const status = { vmState: 'active', host: 'node-1', flavor: SMALL } as const
+    const spec = { flavor: 'm1.big', powerState: 'Shutdown' } as const
+    expect(wantedOperation(makeInstance({ generation: 2, spec, status }))).toBe('stop')
+  })
+
+  it('is the one it has, or not known yet', () => {
+    const spec = { flavor: 'm1.big' }
+    const status = { vmState: 'active', host: 'node-1' } as const
+    expect(wantedOperation(makeInstance({ spec, status: { ...status, flavor: BIG } }))).toBeUndefined()
+    expect(wantedOperation(makeInstance({ spec, status }))).toBeUndefined()
+  })
+
+  it('that could not be had is not tried again by itself', () => {
+    const status = { vmState: 'active', host: 'node-1', flavor: SMALL, failedGeneration: 2 } as const
+    const spec = { flavor: 'm1.big' }
+    expect(wantedOperation(makeInstance({ generation: 2, spec, status }))).toBeUndefined()
+    expect(wantedOperation(makeInstance({ generation: 3, spec, status }))).toBe('resize')
   })
 })
