@@ -90,6 +90,8 @@ export function movingOperations(deps: OperationDeps, options: OperationOptions)
         const vmState = powerState === 'SHUTDOWN' ? 'stopped' : 'active'
         return { vmState, migration: null, resizedAt: null }
       },
+      // Its migration is over all the same, and with it what is booked here.
+      undo: async ({ ref }) => tracker.release(ref.uid),
     }),
 
     /** On the destination: it gives the instance back. */
