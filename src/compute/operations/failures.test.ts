@@ -1,12 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { InstanceStatus } from '../../apis/v1alpha1/instance.ts'
-import { stepOf } from '../../apis/v1alpha1/operations.ts'
 import { BuildAbortException, GuestOperationFailure, NotSupported } from '../../common/errors.ts'
 import { actionRecordName } from '../../objects/action-store.ts'
+import { bookingsOf } from '../../objects/bookings.ts'
+import { hostsOf } from '../../objects/instance-update.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'
-import type { OperationCase } from '../../testing/operation-cases/case.ts'
+import { endOfFailure } from '../../testing/operation-cases/failure.ts'
 import { actionOf, OPERATION_CASES, REQUEST } from '../../testing/operation-cases/index.ts'
 import { OperationWorld } from '../../testing/operation-world.ts'
+import { until } from '../../testing/until.ts'
 
 let kube: EmbeddedKube
 let world: OperationWorld
@@ -35,19 +36,6 @@ const MAY_PASS = [
 /** Every call of the driver that there is, each to fail alone. */
 const CALLS = OPERATION_CASES.flatMap((one) => one.calls.map((call) => ({ ...one, call })))
 
-/** Where an operation that failed for good leaves the instance: the table's word, and what is not in a column of it. */
-function endOf({ before }: OperationCase, isRefused: boolean): InstanceStatus {
-  const { failure } = stepOf(before.taskState)
-  const { vmState, taskState, host } = before
-  if (taskState === 'deleting') return { vmState: 'error', taskState, ...(host && { host }) }
-  const keeps = failure === 'unchanged' || isRefused
-  return {
-    ...(vmState && { vmState: keeps ? vmState : failure }),
-    // It had none before, and does not keep the one that was to be its next.
-    ...(taskState !== 'unshelving' && host && { host }),
-  }
-}
-
 describe.each(CALLS)('$name whose $call fails', (one) => {
   it.each([
     { what: 'for good', error: FOR_GOOD, isRefused: false },
@@ -59,7 +47,7 @@ describe.each(CALLS)('$name whose $call fails', (one) => {
     await world.perform(one, instance)
 
     const { status } = await kube.instance()
-    const { vmState, taskState, host } = endOf(one, isRefused)
+    const { vmState, taskState, host } = endOfFailure(one.before, { isRefused })
     expect([status.vmState, status.taskState, status.host]).toEqual([vmState, taskState, host])
     if (!taskState) expect(status).not.toHaveProperty('migration')
     expect(status.fault).toEqual({
@@ -75,10 +63,24 @@ describe.each(CALLS)('$name whose $call fails', (one) => {
       message: error.message,
       events: [{ name: `compute_${one.method}`, host: one.on, result: 'Error', details: error.message }],
     })
-    expect(world.told).toEqual([])
+    // Who has nothing to do with it any more is told, and nobody's turn it is.
+    const still = [one.on, status.host]
+    const freed = hostsOf(one.before).filter((each) => !still.includes(each))
+    const told = (taskState ? [] : [...new Set(freed)]).map((each) => `${each} update_available_resource`)
+    await until('they are told', () => world.told.length >= told.length)
+    expect(world.told).toEqual(told)
     expect(world.compute.logs.at('WARNING').join()).toContain(
       `The operation failed for good step=compute_${one.method} reason="${error.message}"`,
     )
+  })
+
+  it('for good: books no more than what is left there', async () => {
+    const instance = await world.begin(one)
+    const { driver, tracker } = world.agent(one.on)
+    driver.failNext(one.call, FOR_GOOD)
+    await world.perform(one, instance)
+    const books = bookingsOf(await kube.instance()).some(({ host }) => host === one.on)
+    expect(tracker.holds(instance.metadata.uid ?? '')).toBe(books)
   })
 
   it.each(MAY_PASS)('with what $what: changes nothing, and succeeds the next time', async ({ error }) => {

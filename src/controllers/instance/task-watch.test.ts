@@ -1,11 +1,18 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
-import { ACTION_OF_TASK, type TaskState } from '../../apis/v1alpha1/states.ts'
+import { actionInFlight, stepOf } from '../../apis/v1alpha1/operations.ts'
+import { TASK_STATES, type TaskState } from '../../apis/v1alpha1/states.ts'
+import { INSTANCE_ACTION } from '../../apis/v1alpha1/instance-action.ts'
 import type { Result } from '../../kube/controller.ts'
+import { apiVersionOf } from '../../kube/resource.ts'
+import { actionRecordName } from '../../objects/action-store.ts'
 import { refOfInstance } from '../../objects/build-request.ts'
+import { nextMessage } from '../../objects/next-message.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
 import { makeContext } from '../../testing/builders.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'
+import { endOfFailure } from '../../testing/operation-cases/failure.ts'
+import { OPERATION_CASES } from '../../testing/operation-cases/index.ts'
 import { until } from '../../testing/until.ts'
 import { RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
@@ -31,38 +38,51 @@ beforeEach(async () => {
 afterEach(() => world.close())
 
 /** A leader that has just begun. */
-function makeWatch(): TaskWatch {
+function makeWatch(taskTimeoutMs: (task: TaskState) => number = () => TIMEOUT_MS): TaskWatch {
   const { api, sender, clock, logs } = world
-  const taskTimeoutMs = {
-    scheduling: TIMEOUT_MS,
-    spawning: TIMEOUT_MS,
-    'powering-off': TIMEOUT_MS,
-    'powering-on': TIMEOUT_MS,
-    deleting: TIMEOUT_MS,
-  }
   const contexts = new RequestContexts({ trustsRequester: false })
   const deps = { api, sender, contexts, clock, log: logs.log }
   return new TaskWatch(deps, { redriveAfterMs: REDRIVE_MS, taskTimeoutMs })
 }
 
-const TASKS: Readonly<Record<TaskState, { status: InstanceStatus; message: string }>> = {
-  scheduling: { status: { vmState: 'building' }, message: 'build_instances' },
-  spawning: { status: { vmState: 'building', host: 'node-1', attempt: 1 }, message: 'build_instances' },
-  'powering-off': { status: { vmState: 'active', host: 'node-1' }, message: 'stop_instance' },
-  'powering-on': { status: { vmState: 'stopped', host: 'node-1' }, message: 'start_instance' },
-  deleting: { status: { vmState: 'active', host: 'node-1' }, message: 'terminate_instance' },
+/** One case of each task, and of a build at each of its own. */
+const TASKS: readonly Task[] = [
+  { task: 'scheduling', status: { vmState: 'building' }, message: 'build_instances', host: 'the scheduler' },
+  {
+    task: 'spawning',
+    status: { vmState: 'building', host: 'node-1', attempt: 1 },
+    message: 'build_instances',
+    host: 'node-1',
+  },
+  ...TASK_STATES.flatMap((task): Task[] => {
+    const one = OPERATION_CASES.find(({ before }) => before.taskState === task)
+    if (!one) return []
+    const { before: status, method, on: host } = one
+    const next = nextMessage({ status: { ...status, taskState: task } as Instance['status'] })
+    return [{ task, status, message: next?.to === 'scheduler' ? next.method : method, host }]
+  }),
+]
+
+interface Task {
+  readonly task: TaskState
+  readonly status: InstanceStatus
+  readonly message: string
+  /** Who is said to have stalled. */
+  readonly host: string
 }
+
+it('there is a case of every task', () => {
+  expect(TASKS.map(({ task }) => task).toSorted()).toEqual(TASK_STATES.toSorted())
+})
 
 /** An instance in the middle of a task, whose message has just been sent. */
 async function put(taskState: TaskState, status: InstanceStatus = {}): Promise<Instance> {
+  const before = TASKS.find(({ task }) => task === taskState)?.status
   const instance = await kube.putInstance({
-    status: { ...TASKS[taskState].status, taskState, requestId: REQUEST, ...status },
+    status: { ...before, taskState, requestId: REQUEST, ...status },
   })
-  await world.actions.begin(
-    makeContext({ requestId: REQUEST }),
-    refOfInstance(instance),
-    ACTION_OF_TASK[taskState],
-  )
+  const action = actionInFlight({ ...instance.status, taskState })
+  await world.actions.begin(makeContext({ requestId: REQUEST }), refOfInstance(instance), action)
   return instance
 }
 
@@ -74,24 +94,90 @@ async function look(instance: Instance, ms = 0): Promise<Result | undefined> {
 
 const after = (ms: number): Result => ({ kind: 'after', ms })
 
-describe.each(Object.entries(TASKS) as [TaskState, (typeof TASKS)[TaskState]][])(
-  'a task %s',
-  (task, { message }) => {
-    it('that makes no progress has its message sent again after the interval, under the same request', async () => {
-      const instance = await put(task)
-      watch.sent(instance)
+describe.each(TASKS)('a task $task', ({ task, status: before, message, host }) => {
+  it('that makes no progress has its message sent again after the interval, under the same request', async () => {
+    const instance = await put(task)
+    watch.sent(instance)
 
-      expect(await look(instance)).toEqual(after(REDRIVE_MS))
-      expect(await look(instance, REDRIVE_MS - 1)).toEqual(after(1))
-      expect(world.sent).toEqual([])
-      expect(await look(instance, 1)).toEqual(after(REDRIVE_MS))
+    expect(await look(instance)).toEqual(after(REDRIVE_MS))
+    expect(await look(instance, REDRIVE_MS - 1)).toEqual(after(1))
+    expect(world.sent).toEqual([])
+    expect(await look(instance, 1)).toEqual(after(REDRIVE_MS))
 
-      await until('it is sent', () => world.sent.length === 1)
-      expect(world.sent).toEqual([`${message} web ${REQUEST}`])
-      expect(world.logs.at('INFO')).toHaveLength(1)
+    await until('it is sent', () => world.sent.length === 1)
+    expect(world.sent).toEqual([`${message} web ${REQUEST}`])
+    expect(world.logs.at('INFO')).toHaveLength(1)
+  })
+
+  it('that makes no progress for too long fails, with a fault that names step and host', async () => {
+    const instance = await put(task)
+    watch.sent(instance)
+
+    for (let ms = 0; ms < TIMEOUT_MS; ms += REDRIVE_MS) {
+      expect(await look(instance, REDRIVE_MS)).toEqual(
+        ms + REDRIVE_MS < TIMEOUT_MS ? after(REDRIVE_MS) : { kind: 'done' },
+      )
+    }
+
+    const message = `Task '${task}' made no progress on ${host} for 300 s; see the log of that service for this request`
+    const { status } = await kube.instance()
+    const want = endOfFailure({ ...before, taskState: task }, { isRefused: false })
+    expect([status.vmState, status.taskState, status.host]).toEqual([want.vmState, want.taskState, want.host])
+    if (!want.taskState) expect(status).not.toHaveProperty('migration')
+    expect(status.fault).toMatchObject({ code: 504, reason: 'TaskTimedOut', message, requestId: REQUEST })
+    const action = actionInFlight({ ...instance.status, taskState: task })
+    const record = await kube.action(actionRecordName('web', action, REQUEST))
+    expect(record.status).toMatchObject({ result: 'Error', message })
+    expect(await world.events()).toEqual([['Warning', 'TaskTimedOut', `${message} (${REQUEST})`]])
+    expect(world.sent).toHaveLength(TIMEOUT_MS / REDRIVE_MS - 1)
+  })
+
+  it('has the time that its option gives it', async () => {
+    watch = makeWatch((one) => (one === task ? 1000 : 1_000_000))
+    const instance = await put(task)
+    watch.sent(instance)
+    expect(await look(instance, 999)).toEqual(after(REDRIVE_MS - 999))
+    expect(await look(instance, 1)).toEqual({ kind: 'done' })
+  })
+
+  it('that shuts a guest down has as much more as the guest may take, and no other has', async () => {
+    const instance = await put(task, { shutdownTimeoutSeconds: 100 })
+    watch.sent(instance)
+    await look(instance, TIMEOUT_MS)
+    const shutsDown = stepOf(task).driver.includes('powerOff')
+    expect((await kube.instance()).status.fault === undefined).toBe(shutsDown)
+  })
+})
+
+describe('a task that a user asked for by an action', () => {
+  it('is its own record: none is begun, and that one says how it ended', async () => {
+    const action = { name: 'mine', operation: 'rebuild' }
+    const status = { vmState: 'active', taskState: 'rebuilding', host: 'node-1', requestId: REQUEST } as const
+    const instance = await kube.putInstance({ status: { ...status, action } })
+
+    await look(instance)
+    await until('it is sent', () => world.sent.length === 1)
+
+    expect(await kube.actions()).toEqual([])
+    const ref = { metadata: { namespace: 'default', name: 'mine' } }
+    const spec = { action: 'rebuild', instance: 'web', image: 'cirros' } as const
+    const { apiVersion, kind } = { apiVersion: apiVersionOf(INSTANCE_ACTION), kind: INSTANCE_ACTION.kind }
+    await kube.client.create(INSTANCE_ACTION, { apiVersion, kind, ...ref, spec })
+    watch.sent(instance)
+    await look(instance, TIMEOUT_MS)
+    expect((await kube.action('mine')).status).toMatchObject({ result: 'Error' })
+  })
+
+  it('has the spec follow that whoever began it may not have come to', async () => {
+    const status = { vmState: 'stopped', taskState: 'rebooting_hard', host: 'node-1' } as const
+    const instance = await kube.putInstance({
+      spec: { powerState: 'Shutdown' },
+      status: { ...status, requestId: REQUEST, action: { name: 'mine', operation: 'reboot' } },
     })
-  },
-)
+    await look(instance)
+    expect((await kube.instance()).spec.powerState).toBe('Running')
+  })
+})
 
 describe('a task', () => {
   it('is sent at once by a leader that has just begun: whether the last one did is not to be told', async () => {
@@ -114,6 +200,16 @@ describe('a task', () => {
     { what: 'another host', next: { host: 'node-2', attempt: 2 } },
     { what: 'another task', next: { taskState: 'scheduling' } },
     { what: 'another request', next: { requestId: 'req-2' } },
+    {
+      what: 'another part of its migration',
+      next: { migration: { type: 'migration', status: 'running', oldVmState: 'active' } },
+    },
+    {
+      what: 'another destination',
+      next: {
+        migration: { type: 'migration', status: 'accepted', oldVmState: 'active', destHost: 'node-9' },
+      },
+    },
   ])('that moves on to $what has all its time again', async ({ next }) => {
     const instance = await put('spawning')
     watch.sent(instance)
@@ -156,37 +252,6 @@ describe('a task', () => {
 })
 
 describe('a task that makes no progress for too long', () => {
-  it.each<{ task: TaskState; host: string; want: InstanceStatus }>([
-    { task: 'scheduling', host: 'the scheduler', want: { vmState: 'error' } },
-    { task: 'spawning', host: 'node-1', want: { vmState: 'error', host: 'node-1' } },
-    { task: 'powering-off', host: 'node-1', want: { vmState: 'active', host: 'node-1' } },
-    { task: 'powering-on', host: 'node-1', want: { vmState: 'stopped', host: 'node-1' } },
-    { task: 'deleting', host: 'node-1', want: { vmState: 'error', taskState: 'deleting', host: 'node-1' } },
-  ])('fails: $task, with a fault that names step and host', async ({ task, host, want }) => {
-    const instance = await put(task)
-    watch.sent(instance)
-
-    for (let ms = 0; ms < TIMEOUT_MS; ms += REDRIVE_MS) {
-      expect(await look(instance, REDRIVE_MS)).toEqual(
-        ms + REDRIVE_MS < TIMEOUT_MS ? after(REDRIVE_MS) : { kind: 'done' },
-      )
-    }
-
-    const message = `Task '${task}' made no progress on ${host} for 300 s; see the log of that service for this request`
-    const { status } = await kube.instance()
-    expect(status).toMatchObject({
-      ...want,
-      fault: { code: 504, reason: 'TaskTimedOut', message, requestId: REQUEST },
-    })
-    expect(status.taskState).toBe(want.taskState)
-    expect((await kube.action(`web-${ACTION_OF_TASK[task]}-1f0c9a3e`)).status).toMatchObject({
-      result: 'Error',
-      message,
-    })
-    expect(await world.events()).toEqual([['Warning', 'TaskTimedOut', `${message} (${REQUEST})`]])
-    expect(world.sent).toHaveLength(TIMEOUT_MS / REDRIVE_MS - 1)
-  })
-
   it('gives a stop as much more as the guest may take', async () => {
     const instance = await put('powering-off', { shutdownTimeoutSeconds: 100 })
     watch.sent(instance)
