@@ -24,7 +24,8 @@ const RIGHTS: {
   vmState: { value: 'active', may: true },
   taskState: { value: null, may: true },
   powerState: { value: 'RUNNING', may: true },
-  host: { value: 'node-2', may: false },
+  // Which one, is told by the instance: the conductor looks.
+  host: { value: 'node-2', may: true },
   availabilityZone: { value: null, may: true },
   attempt: { value: 2, may: false },
   triedHosts: { value: [], may: false },
@@ -37,6 +38,12 @@ const RIGHTS: {
   lockedReason: { value: null, may: false },
   launchedAt: { value: '2026-01-01T00:00:00Z', may: true },
   terminatedAt: { value: '2026-01-01T00:00:00Z', may: true },
+  image: { value: 'other', may: false },
+  action: { value: { name: 'mine', operation: 'rescue' }, may: false },
+  migration: { value: null, may: true },
+  shelvedAt: { value: '2026-01-01T00:00:00Z', may: true },
+  softDeletedAt: { value: null, may: true },
+  resizedAt: { value: null, may: true },
   requestId: { value: 'req-2', may: false },
   observedGeneration: { value: 1, may: false },
   id: { value: 'other', may: false },
@@ -51,9 +58,23 @@ describe('a compute agent', () => {
     else expect(check).toThrow(`the compute agent of node-1 may not set '${field}' of an instance`)
   })
 
-  it('may give its host back, and take no other', () => {
-    expect(() => checkComputeMaySet('node-1', { host: null })).not.toThrow()
-    expect(() => checkComputeMaySet('node-1', { host: 'node-1' })).toThrow(Forbidden)
+  it('may say how far a migration has come', () => {
+    expect(() => checkComputeMaySet('node-1', { migration: { status: 'running' } })).not.toThrow()
+  })
+
+  it.each<NonNullable<InstanceUpdate['migration']>>([
+    { type: 'evacuation' },
+    { sourceHost: 'node-9' },
+    { destHost: 'node-1' },
+    { requestedHost: 'node-1' },
+    { oldVmState: 'active' },
+    { oldFlavor: FLAVOR },
+    { newFlavor: FLAVOR },
+  ])('may say nothing else of a migration, as %j', (migration) => {
+    const [field] = Object.keys(migration)
+    expect(() => checkComputeMaySet('node-1', { migration: { status: 'running', ...migration } })).toThrow(
+      `the compute agent of node-1 may not set 'migration.${field}' of an instance`,
+    )
   })
 
   it('may leave a field open that it has no right to', () => {

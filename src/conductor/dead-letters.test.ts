@@ -2,9 +2,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { RandomIds } from '../common/ids.ts'
+import { FreedHosts } from '../compute/freed-hosts.ts'
+import { COMPUTE_RPC_VERSION, ComputeRpcApi, updateAvailableResource } from '../compute/rpcapi.ts'
 import { EVENT } from '../kube/event.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
-import { NO_PROGRESS } from '../objects/action-progress.ts'
+import { apiVersionOf } from '../kube/resource.ts'
 import { ActionStore } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
@@ -13,6 +15,8 @@ import { makeContext, makeRequest } from '../testing/builders.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { captureLog, type LogCapture } from '../testing/log-capture.ts'
+import { MemoryRpc } from '../testing/memory-rpc.ts'
+import { until } from '../testing/until.ts'
 import { DeadLetterOffice } from './dead-letters.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
@@ -24,6 +28,7 @@ let logs: LogCapture
 let events: EventRecorder
 let actions: ActionStore
 let office: DeadLetterOffice
+let rpc: MemoryRpc
 
 beforeAll(async () => {
   kube = await EmbeddedKube.start()
@@ -31,12 +36,16 @@ beforeAll(async () => {
 afterAll(() => kube?.close())
 beforeEach(() => {
   logs = captureLog()
-  const deps = { client: kube.client, clock: new FakeClock(), log: logs.log, ids: new RandomIds() }
+  const clock = new FakeClock()
+  rpc = new MemoryRpc(clock)
+  const deps = { client: kube.client, clock, log: logs.log, ids: new RandomIds() }
   events = new EventRecorder(deps, { component: 'nova-conductor' })
   actions = new ActionStore(deps)
-  office = new DeadLetterOffice({ ...deps, instances: new InstanceStore(deps), actions, events })
+  const freed = new FreedHosts({ compute: new ComputeRpcApi({ rpc: rpc.client({ service: 'conductor' }) }) })
+  office = new DeadLetterOffice({ ...deps, instances: new InstanceStore(deps), actions, events, freed })
 })
 afterEach(async () => {
+  await rpc.close()
   await events.flush()
   for (const { metadata } of (await kube.client.list(INSTANCE)).items)
     await kube.client.delete(INSTANCE, metadata)
@@ -143,7 +152,71 @@ describe('a message that was given up', () => {
     expect((await kube.action('web-create-1f0c9a3e')).status).toMatchObject({ events: [step] })
   })
 
+  const MOVING: InstanceStatus = {
+    vmState: 'active',
+    taskState: 'resize_prep',
+    host: 'node-1',
+    requestId: REQUEST,
+    migration: {
+      type: 'migration',
+      status: 'preparing',
+      oldVmState: 'active',
+      sourceHost: 'node-1',
+      destHost: 'node-2',
+    },
+  }
+
+  it('by where an instance was to go leaves it where it is, and that host is free of it', async () => {
+    const told: string[] = []
+    await rpc.serve(
+      { target: { topic: 'compute', host: 'node-2' }, version: COMPUTE_RPC_VERSION },
+      (server) => {
+        server.handle(updateAvailableResource, async ({ requestId }) => void told.push(requestId))
+      },
+    )
+    const instance = await kube.putInstance({ status: MOVING })
+    await actions.begin(ctx, refOfInstance(instance), 'migrate')
+
+    await office.receive(makeLetter(instance, { host: 'node-2', method: 'prep_resize' }))
+
+    const { status } = await kube.instance()
+    expect(status).toMatchObject({ vmState: 'active', host: 'node-1', fault: { ...FAULT, host: 'node-2' } })
+    expect(status).not.toHaveProperty('taskState')
+    expect(status).not.toHaveProperty('migration')
+    expect((await kube.action('web-migrate-1f0c9a3e')).status).toMatchObject({ result: 'Error' })
+    await until('the destination is told', () => told.length === 1)
+    expect(told).toEqual([REQUEST])
+  })
+
+  it('ends the InstanceAction that asked for its operation', async () => {
+    const action = { name: 'mine', operation: 'rescue' } as const
+    const status = {
+      vmState: 'active',
+      taskState: 'rescuing',
+      host: 'node-1',
+      requestId: REQUEST,
+      action,
+    } as const
+    const instance = await kube.putInstance({ status })
+    await kube.client.create(INSTANCE_ACTION, {
+      apiVersion: apiVersionOf(INSTANCE_ACTION),
+      kind: INSTANCE_ACTION.kind,
+      metadata: { namespace: 'default', name: 'mine' },
+      spec: { action: 'rescue', instance: 'web' },
+    })
+
+    await office.receive(makeLetter(instance, { method: 'rescue_instance' }))
+
+    expect((await kube.instance()).status).toMatchObject({ vmState: 'error', fault: FAULT })
+    expect((await kube.action('mine')).status).toMatchObject({ result: 'Error', message: 'refused' })
+  })
+
   it.each<{ what: string; status: InstanceStatus; letter?: Partial<DeadLetter> }>([
+    {
+      what: 'to a host that an instance neither is on, nor comes from, nor goes to',
+      status: MOVING,
+      letter: { host: 'node-3' },
+    },
     {
       what: 'whose operation is over',
       status: { vmState: 'stopped', host: 'node-1', requestId: REQUEST },
@@ -172,6 +245,5 @@ describe('a message that was given up', () => {
     const instance = await kube.putInstance()
     await kube.client.delete(INSTANCE, instance.metadata)
     await expect(office.receive(makeLetter(instance))).resolves.toBeUndefined()
-    await actions.end(ctx, refOfInstance(instance), 'stop', { result: 'Error', progress: NO_PROGRESS })
   })
 })

@@ -1,0 +1,116 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { IMAGE } from '../apis/v1alpha1/image.ts'
+import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
+import { Forbidden, InstanceNotFound } from '../common/errors.ts'
+import { ImageConflict } from '../common/state-errors.ts'
+import { refOfInstance } from '../objects/build-request.ts'
+import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
+import { InstanceStore } from '../objects/instance-store.ts'
+import { makeContext } from '../testing/builders.ts'
+import { EmbeddedKube } from '../testing/embedded-kube.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { captureLog } from '../testing/log-capture.ts'
+import { SnapshotImages } from './snapshot-images.ts'
+
+const ctx = makeContext({ requestId: 'req-1' })
+const source = { snapshot: { namespace: 'default', name: 'web-1' } }
+const SNAPSHOT: InstanceStatus = {
+  vmState: 'active',
+  taskState: 'image_snapshot',
+  host: 'node-1',
+  requestId: 'req-1',
+  action: { name: 'mine', operation: 'createImage', imageName: 'web-1' },
+}
+
+let kube: EmbeddedKube
+let images: SnapshotImages
+
+beforeAll(async () => {
+  kube = await EmbeddedKube.start()
+  await kube.putImage({
+    name: 'cirros',
+    minRamMb: 64,
+    minDiskGb: 1,
+    properties: { hw_architecture: 'x86_64', os_shutdown_timeout: 30 },
+  })
+  await kube.putImage({ name: 'debian', minRamMb: 512 })
+})
+afterAll(() => kube?.close())
+beforeEach(() => {
+  const { client } = kube
+  images = new SnapshotImages({
+    client,
+    instances: new InstanceStore({ client, clock: new FakeClock() }),
+    requests: new BuildRequestResolver({ client }),
+    log: captureLog().log,
+  })
+})
+afterEach(async () => {
+  for (const { metadata } of (await kube.client.list(INSTANCE)).items)
+    await kube.client.delete(INSTANCE, metadata)
+  const made = (await kube.client.list(IMAGE)).items.filter(({ metadata }) => metadata.name === 'web-1')
+  for (const { metadata } of made) await kube.client.delete(IMAGE, metadata)
+})
+
+describe('the image of a snapshot', () => {
+  it('has the properties of the one the instance was made from, and the snapshot for its disk', async () => {
+    const instance = await kube.putInstance({ status: SNAPSHOT })
+
+    await images.create(ctx, 'node-1', { instance: refOfInstance(instance), source })
+
+    const { spec, metadata } = await kube.client.get(IMAGE, { name: 'web-1' })
+    expect(spec).toEqual({
+      minRamMb: 64,
+      minDiskGb: 1,
+      properties: { hw_architecture: 'x86_64', os_shutdown_timeout: 30 },
+      dataVolume: source,
+    })
+    expect(metadata.labels).toEqual({ 'compute.kilonova.dev/instance': 'web' })
+  })
+
+  it('has those of the one it was rebuilt from', async () => {
+    const instance = await kube.putInstance({ status: { ...SNAPSHOT, image: 'debian' } })
+    await images.create(ctx, 'node-1', { instance: refOfInstance(instance), source })
+    expect((await kube.client.get(IMAGE, { name: 'web-1' })).spec.minRamMb).toBe(512)
+  })
+
+  it('is made once, however often the same request asks', async () => {
+    const instance = await kube.putInstance({ status: SNAPSHOT })
+    const args = { instance: refOfInstance(instance), source }
+    await images.create(ctx, 'node-1', args)
+    const made = await kube.client.get(IMAGE, { name: 'web-1' })
+
+    await images.create(ctx, 'node-1', args)
+
+    expect(await kube.client.get(IMAGE, { name: 'web-1' })).toEqual(made)
+  })
+
+  it('takes the place of no other', async () => {
+    const instance = await kube.putInstance({ status: SNAPSHOT })
+    const other = await kube.putImage({ name: 'web-1' })
+    const asked = images.create(ctx, 'node-1', { instance: refOfInstance(instance), source })
+    await expect(asked).rejects.toThrow(ImageConflict)
+    expect(await kube.client.get(IMAGE, { name: 'web-1' })).toEqual(other)
+  })
+
+  it.each<{ what: string; status: InstanceStatus; host?: string }>([
+    { what: 'on another host', status: SNAPSHOT, host: 'node-2' },
+    { what: 'while something else is done', status: { ...SNAPSHOT, taskState: 'rebuilding' } },
+    { what: 'when it is over', status: { vmState: 'active', host: 'node-1', requestId: 'req-1' } },
+    {
+      what: 'where nobody gave it a name',
+      status: { ...SNAPSHOT, action: { name: 'mine', operation: 'createImage' } },
+    },
+  ])('is not made $what', async ({ status, host = 'node-1' }) => {
+    const instance = await kube.putInstance({ status })
+    const asked = images.create(ctx, host, { instance: refOfInstance(instance), source })
+    await expect(asked).rejects.toThrow(Forbidden)
+    const { items } = await kube.client.list(IMAGE)
+    expect(items.map(({ metadata }) => metadata.name)).not.toContain('web-1')
+  })
+
+  it('is not made of an instance that is gone', async () => {
+    const instance = { namespace: 'default', name: 'web', uid: 'gone' }
+    await expect(images.create(ctx, 'node-1', { instance, source })).rejects.toThrow(InstanceNotFound)
+  })
+})
