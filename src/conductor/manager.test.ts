@@ -9,21 +9,14 @@ import {
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
 } from '../common/errors.ts'
-import { RandomIds } from '../common/ids.ts'
-import { EVENT } from '../kube/event.ts'
-import { EventRecorder } from '../kube/event-recorder.ts'
-import { ActionStore } from '../objects/action-store.ts'
+import type { ActionStore } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
-import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
-import { InstanceStore } from '../objects/instance-store.ts'
 import { makeContext } from '../testing/builders.ts'
+import { ConductorWorld } from '../testing/conductor-world.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'
-import { FakeClock } from '../testing/fake-clock.ts'
-import { captureLog, type LogCapture } from '../testing/log-capture.ts'
-import { MemoryRpc } from '../testing/memory-rpc.ts'
-import { ConductorManager } from './manager.ts'
-import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC, ConductorRpcApi, type ComputeNodeReport } from './rpcapi.ts'
-import { serveConductor } from './service.ts'
+import type { LogCapture } from '../testing/log-capture.ts'
+import type { MemoryRpc } from '../testing/memory-rpc.ts'
+import { ConductorRpcApi, type ComputeNodeReport } from './rpcapi.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
@@ -31,10 +24,9 @@ const NOW = '2026-01-01T00:00:00.000Z'
 const ctx = makeContext({ requestId: REQUEST })
 
 let kube: EmbeddedKube
-let clock: FakeClock
+let world: ConductorWorld
 let rpc: MemoryRpc
 let logs: LogCapture
-let events: EventRecorder
 let actions: ActionStore
 /** The conductor as the agent of node-1 has it. */
 let conductor: ConductorRpcApi
@@ -46,39 +38,21 @@ beforeAll(async () => {
 afterAll(() => kube?.close())
 
 beforeEach(async () => {
-  clock = new FakeClock()
-  rpc = new MemoryRpc(clock)
-  logs = captureLog()
-  const deps = { client: kube.client, clock, log: logs.log, ids: new RandomIds() }
-  events = new EventRecorder(deps, { component: 'nova-conductor' })
-  actions = new ActionStore(deps)
-  const manager = new ConductorManager({
-    ...deps,
-    instances: new InstanceStore(deps),
-    actions,
-    requests: new BuildRequestResolver(deps),
-    events,
-  })
-  await rpc.serve({ target: { topic: CONDUCTOR_TOPIC }, version: CONDUCTOR_RPC_VERSION }, (server) => {
-    serveConductor(server, manager)
-  })
-  conductor = asAgentOf('node-1')
+  world = new ConductorWorld(kube)
+  await world.start()
+  ;({ rpc, logs, actions } = world)
+  conductor = world.agent('node-1')
 })
 
 afterEach(async () => {
   kube.server.faults.clear()
-  await rpc.close()
-  await events.flush()
+  await world.close()
   for (const { metadata } of (await kube.client.list(INSTANCE)).items)
     await kube.client.delete(INSTANCE, metadata)
   for (const { metadata } of await kube.actions()) await kube.client.delete(INSTANCE_ACTION, metadata)
   for (const { metadata } of (await kube.client.list(COMPUTE_NODE)).items)
     await kube.client.delete(COMPUTE_NODE, metadata)
 })
-
-function asAgentOf(host: string): ConductorRpcApi {
-  return new ConductorRpcApi({ rpc: rpc.client({ service: 'compute', host }) })
-}
 
 const SPAWNING: InstanceStatus = {
   vmState: 'building',
@@ -87,14 +61,6 @@ const SPAWNING: InstanceStatus = {
   attempt: 1,
   flavor: FLAVOR,
   requestId: REQUEST,
-}
-
-async function eventsOf(instance: Instance): Promise<unknown[]> {
-  await events.flush()
-  const { items } = await kube.client.list(EVENT, { namespace: 'default' })
-  return items
-    .filter(({ involvedObject }) => involvedObject.uid === instance.metadata.uid)
-    .map(({ type, reason, message }) => [type, reason, message])
 }
 
 describe('reading', () => {
@@ -147,12 +113,14 @@ describe('reading', () => {
 
   it('gives no request, with its user data, to the agent of another host', async () => {
     const instance = await kube.putInstance({ status: SPAWNING })
-    await expect(asAgentOf('node-2').buildRequestGet(ctx, refOfInstance(instance))).rejects.toThrow(Forbidden)
+    await expect(world.agent('node-2').buildRequestGet(ctx, refOfInstance(instance))).rejects.toThrow(
+      Forbidden,
+    )
   })
 
   it('lists to an agent the instances of its own host, whatever host it asks for', async () => {
     await kube.putInstance({ name: 'here', status: SPAWNING })
-    expect(await asAgentOf('node-2').instanceGetByHost(ctx, 'node-1')).toEqual([])
+    expect(await world.agent('node-2').instanceGetByHost(ctx, 'node-1')).toEqual([])
   })
 
   it('says that the API server is in trouble, so that the agent waits', async () => {
@@ -227,14 +195,14 @@ describe('an update', () => {
   it.each([
     {
       what: 'of another host',
-      run: (one: Instance) => asAgentOf('node-2').instanceUpdate(ctx, args(one)),
+      run: (one: Instance) => world.agent('node-2').instanceUpdate(ctx, args(one)),
       error: UnexpectedTaskStateError,
     },
     {
       what: 'of another host that says it is this one',
       run: (one: Instance) => {
         const forged = { ...args(one), expected: { ...args(one).expected, host: 'node-1' } }
-        return asAgentOf('node-2').instanceUpdate(ctx, forged)
+        return world.agent('node-2').instanceUpdate(ctx, forged)
       },
       error: UnexpectedTaskStateError,
     },
@@ -318,7 +286,7 @@ describe('an update', () => {
       finishTime: NOW,
       events: progress.events,
     })
-    expect(await eventsOf(instance)).toEqual([['Normal', reason, `${says} (${REQUEST})`]])
+    expect(await world.eventsOf(instance)).toEqual([['Normal', reason, `${says} (${REQUEST})`]])
   })
 
   it('that ends a create in failure says why, in record and event', async () => {
@@ -342,7 +310,7 @@ describe('an update', () => {
       result: 'Error',
       message: 'no',
     })
-    expect(await eventsOf(instance)).toEqual([['Warning', 'BuildAbortException', `no (${REQUEST})`]])
+    expect(await world.eventsOf(instance)).toEqual([['Warning', 'BuildAbortException', `no (${REQUEST})`]])
   })
 
   it('in the middle of an operation notes how far it is, and says nothing to the user', async () => {
@@ -353,7 +321,7 @@ describe('an update', () => {
 
     const { status } = await kube.action('web-create-1f0c9a3e')
     expect(status).toEqual({ events: progress.events })
-    expect(await eventsOf(instance)).toEqual([])
+    expect(await world.eventsOf(instance)).toEqual([])
   })
 })
 
@@ -411,7 +379,7 @@ describe('a guest that shut itself down', () => {
 
   it('is no concern of the agent of another host', async () => {
     const instance = await kube.putInstance({ status: { vmState: 'active', host: 'node-1' } })
-    await expect(asAgentOf('node-2').powerStateChanged(ctx, report(instance))).rejects.toThrow(
+    await expect(world.agent('node-2').powerStateChanged(ctx, report(instance))).rejects.toThrow(
       `Not allowed: instance ${instance.metadata.uid} is on node-1, not on node-2`,
     )
     expect(await kube.instance()).toEqual(instance)
@@ -462,7 +430,7 @@ describe('the report of a host', () => {
   })
 
   it('is of the host that sends it, whatever it says', async () => {
-    await asAgentOf('node-2').computeNodeReport(ctx, { ...REPORT, host: 'node-1' })
+    await world.agent('node-2').computeNodeReport(ctx, { ...REPORT, host: 'node-1' })
     const { items } = await kube.client.list(COMPUTE_NODE)
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['node-2'])
   })

@@ -109,6 +109,15 @@ describe('the image of a snapshot', () => {
     expect(items.map(({ metadata }) => metadata.name)).not.toContain('web-1')
   })
 
+  it.each([
+    { what: 'a snapshot of another project', source: { snapshot: { namespace: 'other', name: 'web-1' } } },
+    { what: 'what is no snapshot', source: { pvc: { namespace: 'default', name: 'web-1' } } },
+  ])('is not made of $what', async ({ source: other }) => {
+    const instance = await kube.putInstance({ status: SNAPSHOT })
+    const asked = images.create(ctx, 'node-1', { instance: refOfInstance(instance), source: other })
+    await expect(asked).rejects.toThrow(Forbidden)
+  })
+
   it('is not made of an instance that is gone', async () => {
     const instance = { namespace: 'default', name: 'web', uid: 'gone' }
     await expect(images.create(ctx, 'node-1', { instance, source })).rejects.toThrow(InstanceNotFound)

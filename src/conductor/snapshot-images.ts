@@ -35,7 +35,7 @@ export class SnapshotImages {
 
   /**
    * Makes the image that the operation in flight asked for, with the properties of the one the instance was made from.
-   * @throws Forbidden when no snapshot of the instance is being taken on that host
+   * @throws Forbidden when no snapshot of the instance is being taken on that host, or the source is none of its project
    * @throws ImageConflict when another image has that name
    */
   async create(ctx: RequestContext, host: string, { instance: ref, source }: ImageCreateArgs): Promise<void> {
@@ -43,6 +43,12 @@ export class SnapshotImages {
     const { taskState, action, host: on } = instance.status
     if (taskState !== 'image_snapshot' || on !== host || action?.imageName === undefined) {
       throw new Forbidden({ reason: `no snapshot of instance ${ref.uid} is being taken on ${host}` })
+    }
+    // Whoever may use images could read by it whatever a stolen agent names: of the instance's own project, and nothing but a snapshot.
+    if (!('snapshot' in source) || source.snapshot.namespace !== ref.namespace) {
+      throw new Forbidden({
+        reason: `the image of instance ${ref.uid} must be of a snapshot in ${ref.namespace}`,
+      })
     }
     const { spec: from } = await this.#requests.image(instance.status.image ?? instance.spec.image)
     const { minRamMb, minDiskGb, properties } = from
