@@ -12,7 +12,13 @@ import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import type { BuildRequest, DiskSource, InstanceRef } from '../objects/build-request.ts'
 import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
-import { type ExpectedState, hostsOf, type InstanceUpdate, toFault } from '../objects/instance-update.ts'
+import {
+  checkExpected,
+  type ExpectedState,
+  hostsOf,
+  type InstanceUpdate,
+  toFault,
+} from '../objects/instance-update.ts'
 import { nextMessage } from '../objects/next-message.ts'
 import { RecentInstances } from '../objects/recent-instances.ts'
 import type { FreedHosts } from '../compute/freed-hosts.ts'
@@ -156,9 +162,12 @@ export class ConductorManager {
   }
 
   async #save(instance: Instance, host: string, { update, expected }: InstanceUpdateArgs): Promise<Instance> {
-    const change = await this.#completed(instance, host, update)
+    const mine = { ...expected, involves: host }
     try {
-      const saved = await this.#deps.instances.save(instance, change, { ...expected, involves: host })
+      // First: what is asked for once more may have come about, and then its host is another.
+      checkExpected(instance, mine)
+      const change = await this.#completed(instance, host, update)
+      const saved = await this.#deps.instances.save(instance, change, mine)
       this.#recent.put(saved)
       return saved
     } catch (error) {
@@ -173,6 +182,7 @@ export class ConductorManager {
     const { triedHosts = [], migration } = instance.status
     if (host === undefined) return update
     if (host === null) {
+      checkIsOn(agent, instance)
       return { ...update, ...(update.taskState === 'scheduling' && { triedHosts: [...triedHosts, agent] }) }
     }
     checkInvolves(host, instance)
@@ -307,7 +317,7 @@ function checkInvolves(host: string, { status, metadata }: Instance): void {
   })
 }
 
-/** Of the guest itself only the agent of its host tells. */
+/** Of the guest itself only the agent of its host tells, and only that one gives the host up. */
 function checkIsOn(host: string, { status, metadata }: Instance): void {
   if (status.host === host) return
   throw new Forbidden({
