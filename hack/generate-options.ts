@@ -4,6 +4,7 @@ import { API_SETTINGS } from '../src/conf/api.ts'
 import { QUEUE_SETTINGS, SERVICE_OPTIONS } from '../src/conf/common.ts'
 import { CHECK_SETTINGS } from '../src/conf/check.ts'
 import { COMPUTE_SETTINGS } from '../src/conf/compute.ts'
+import { CONDUCTOR_SETTINGS } from '../src/conf/conductor.ts'
 import { DEV_OPTIONS } from '../src/conf/dev.ts'
 import { NATS_AUTH_OPTIONS } from '../src/conf/nats-auth.ts'
 import { NATS_KEYS_OPTIONS } from '../src/conf/nats-keys.ts'
@@ -32,7 +33,7 @@ dashes as underscores, in the environment; the command line wins.
 ${section('Every service', SERVICE_OPTIONS)}
 ${section('kilonova api', API_SETTINGS)}
 ${section('kilonova scheduler', { ...QUEUE_SETTINGS, ...SCHEDULER_SETTINGS })}
-${section('kilonova conductor', QUEUE_SETTINGS)}
+${section('kilonova conductor', { ...QUEUE_SETTINGS, ...CONDUCTOR_SETTINGS })}
 ${section('kilonova compute', COMPUTE_SETTINGS)}
 ${section('kilonova nats-auth', NATS_AUTH_OPTIONS)}
 ${section('kilonova nats-keys', NATS_KEYS_OPTIONS)}
