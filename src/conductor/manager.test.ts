@@ -9,7 +9,8 @@ import {
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
 } from '../common/errors.ts'
-import type { ActionStore } from '../objects/action-store.ts'
+import { type ActionStore, actionRecordName } from '../objects/action-store.ts'
+import { apiVersionOf } from '../kube/resource.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
@@ -271,6 +272,11 @@ describe('an update', () => {
     { action: 'create', reason: 'Launched', says: 'Instance is active on node-1' },
     { action: 'start', reason: 'Started', says: 'Instance was started on node-1' },
     { action: 'stop', reason: 'Stopped', says: 'Instance was shut off on node-1' },
+    { action: 'pause', reason: 'Paused', says: 'Instance was paused on node-1' },
+    { action: 'reboot', reason: 'Rebooted', says: 'Instance was rebooted on node-1' },
+    { action: 'rescue', reason: 'Rescued', says: 'Instance runs from its rescue disk on node-1' },
+    { action: 'rebuild', reason: 'Rebuilt', says: 'Instance was rebuilt on node-1' },
+    { action: 'shelveOffload', reason: 'ShelveOffloaded', says: 'Instance left node-1, which is free of it' },
     { action: 'delete', reason: 'Terminated', says: 'Guest was removed from node-1' },
   ] as const)('that ends a $action ends its record, with an event', async ({ action, reason, says }) => {
     const instance = await kube.putInstance({ status: SPAWNING })
@@ -281,12 +287,35 @@ describe('an update', () => {
       note: { action, progress, end: { result: 'Success' } },
     })
 
-    expect((await kube.action(`web-${action}-1f0c9a3e`)).status).toMatchObject({
+    expect((await kube.action(actionRecordName('web', action, REQUEST))).status).toMatchObject({
       result: 'Success',
       finishTime: NOW,
       events: progress.events,
     })
     expect(await world.eventsOf(instance)).toEqual([['Normal', reason, `${says} (${REQUEST})`]])
+  })
+
+  it('that ends what an InstanceAction asked for ends that one', async () => {
+    const action = { name: 'mine', operation: 'rescue' } as const
+    const status = { vmState: 'active', taskState: 'rescuing', host: 'node-1', requestId: REQUEST } as const
+    const instance = await kube.putInstance({ status: { ...status, action } })
+    await kube.client.create(INSTANCE_ACTION, {
+      apiVersion: apiVersionOf(INSTANCE_ACTION),
+      kind: INSTANCE_ACTION.kind,
+      metadata: { namespace: 'default', name: 'mine' },
+      spec: { action: 'rescue', instance: 'web' },
+    })
+
+    await conductor.instanceUpdate(ctx, {
+      instance: refOfInstance(instance),
+      update: { vmState: 'rescued', taskState: null },
+      expected: { taskState: ['rescuing'] },
+      note: { action: 'rescue', progress, end: { result: 'Success' } },
+    })
+
+    expect((await kube.actions()).map(({ metadata, status: end }) => [metadata.name, end?.result])).toEqual([
+      ['mine', 'Success'],
+    ])
   })
 
   it('that ends a create in failure says why, in record and event', async () => {
@@ -377,6 +406,33 @@ describe('a guest that shut itself down', () => {
     expect((await kube.instance()).status).not.toHaveProperty('fault')
   })
 
+  it.each(['SHUTDOWN', 'CRASHED'] as const)(
+    'has its instance asked to be off also where it was paused and is %s now',
+    async (powerState) => {
+      const status = { vmState: 'paused', powerState: 'PAUSED', host: 'node-1' } as const
+      const instance = await kube.putInstance({ spec: { powerState: 'Paused' }, status })
+
+      await conductor.powerStateChanged(ctx, { ...report(instance), powerState })
+
+      const { spec, status: after } = await kube.instance()
+      expect(spec.powerState).toBe('Shutdown')
+      expect(after).toMatchObject({ vmState: 'paused', powerState })
+    },
+  )
+
+  it('is no concern of the agent of a host that its instance only goes to', async () => {
+    const migration = {
+      type: 'migration',
+      status: 'preparing',
+      oldVmState: 'active',
+      sourceHost: 'node-1',
+      destHost: 'node-2',
+    } as const
+    const instance = await kube.putInstance({ status: { vmState: 'active', host: 'node-1', migration } })
+    await expect(world.agent('node-2').powerStateChanged(ctx, report(instance))).rejects.toThrow(Forbidden)
+    expect(await kube.instance()).toEqual(instance)
+  })
+
   it('is no concern of the agent of another host', async () => {
     const instance = await kube.putInstance({ status: { vmState: 'active', host: 'node-1' } })
     await expect(world.agent('node-2').powerStateChanged(ctx, report(instance))).rejects.toThrow(
@@ -390,6 +446,65 @@ describe('a guest that shut itself down', () => {
     kube.server.faults.refuse({ verb: 'patch', resource: 'instances', subresource: '' }, 409)
     await conductor.powerStateChanged(ctx, report(instance))
     expect((await kube.instance()).spec).toEqual(instance.spec)
+  })
+})
+
+describe('a guest that is gone', () => {
+  const report = (instance: Instance) => ({
+    instance: refOfInstance(instance),
+    powerState: 'NOSTATE' as const,
+  })
+  const ADDRESSES = [{ address: '10.0.0.7' }]
+
+  it.each(['active', 'paused'] as const)('leaves its %s instance in error, and says so', async (vmState) => {
+    const status = { vmState, powerState: 'RUNNING', host: 'node-1', addresses: ADDRESSES } as const
+    const instance = await kube.putInstance({ status })
+    const { uid } = instance.metadata
+
+    await conductor.powerStateChanged(ctx, report(instance))
+
+    const message = `The guest of instance ${uid} is gone from node-1: its VirtualMachine was removed. Rebuild the instance, or delete it.`
+    const { spec, status: after } = await kube.instance()
+    expect(after).toMatchObject({
+      vmState: 'error',
+      status: 'ERROR',
+      powerState: 'NOSTATE',
+      addresses: [],
+      host: 'node-1',
+      fault: {
+        code: 500,
+        reason: 'GuestVanished',
+        message,
+        host: 'node-1',
+        requestId: REQUEST,
+        created: NOW,
+      },
+    })
+    // Nobody asked for it to be off.
+    expect(spec.powerState).toBe('Running')
+    expect(await world.eventsOf(instance)).toEqual([['Warning', 'GuestVanished', `${message} (${REQUEST})`]])
+    expect(logs.at('ERROR').join()).toContain('The guest of an instance is gone')
+  })
+
+  it('is told also where the instance was to be off already', async () => {
+    const status = { vmState: 'active', powerState: 'RUNNING', host: 'node-1' } as const
+    const instance = await kube.putInstance({ spec: { powerState: 'Shutdown' }, status })
+    await conductor.powerStateChanged(ctx, report(instance))
+    expect((await kube.instance()).status).toMatchObject({ vmState: 'error', powerState: 'NOSTATE' })
+  })
+
+  it.each<{ what: string; status: InstanceStatus }>([
+    {
+      what: 'is being rebuilt',
+      status: { vmState: 'active', taskState: 'rebuilding', host: 'node-1' },
+    },
+    { what: 'is in error already', status: { vmState: 'error', host: 'node-1' } },
+    { what: 'is deleted', status: { vmState: 'deleted', host: 'node-1' } },
+  ])('is no news of an instance that $what', async ({ status }) => {
+    const instance = await kube.putInstance({ status })
+    await conductor.powerStateChanged(ctx, report(instance))
+    expect(await kube.instance()).toEqual(instance)
+    expect(await world.eventsOf(instance)).toEqual([])
   })
 })
 
