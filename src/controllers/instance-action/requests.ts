@@ -129,6 +129,11 @@ export class ActionRequests {
    */
   async #begin(action: InstanceAction, instance: Instance | undefined): Promise<void> {
     const { spec, metadata } = action
+    // Whoever did it was faster than we were with accepting it: only its request is missing.
+    if (action.status?.finishTime) {
+      await this.#accepted(action, instance)
+      return
+    }
     const ctx = this.#contextOf(action, instance)
     if (!instance) return this.#refuse(action, instance, missing(spec))
     try {
@@ -235,10 +240,11 @@ function instanceKeyOf({ spec, metadata }: InstanceAction): string {
   return keyOf({ namespace: metadata.namespace ?? '', name: spec.instance })
 }
 
-/** What is begun and takes its time is nobody's concern here any more. */
+/** What takes its time is nobody's concern here any more once it is accepted, and not before, even if it has ended. */
 function isOpen(action: InstanceAction): boolean {
   const { spec, status } = action
-  return isAsked(spec.action) && !status?.finishTime && (isImmediate(spec.action) || !isAccepted(action))
+  if (!isAsked(spec.action)) return false
+  return isImmediate(spec.action) ? !status?.finishTime : !isAccepted(action)
 }
 
 function missing({ instance, instanceUid = instance }: InstanceAction['spec']): InstanceNotFound {
