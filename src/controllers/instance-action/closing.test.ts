@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION, type InstanceAction } from '../../apis/v1alpha1/instance-action.ts'
-import type { TaskAction } from '../../apis/v1alpha1/states.ts'
+import type { ActionName } from '../../apis/v1alpha1/states.ts'
 import { ActionStore, actionRecordName } from '../../objects/action-store.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
 import { captureLog } from '../../testing/log-capture.ts'
@@ -27,7 +27,7 @@ beforeEach(() => {
   new ActionClosing({ ...deps, store: new ActionStore({ client, clock }) }, { graceMs: GRACE_MS }).start()
 })
 
-function recordOf(action: TaskAction): InstanceAction {
+function recordOf(action: ActionName): InstanceAction {
   return {
     apiVersion: 'compute.kilonova.dev/v1alpha1',
     kind: 'InstanceAction',
@@ -48,7 +48,7 @@ async function put(record: InstanceAction): Promise<void> {
   actions.tell(record)
 }
 
-async function begin(action: TaskAction): Promise<void> {
+async function begin(action: ActionName): Promise<void> {
   await put(recordOf(action))
 }
 
@@ -68,7 +68,7 @@ function end(): unknown {
 }
 
 describe('a record that is left open', () => {
-  it.each<{ action: TaskAction; status: InstanceStatus; result: string; message?: string }>([
+  it.each<{ action: ActionName; status: InstanceStatus; result: string; message?: string }>([
     { action: 'create', status: { vmState: 'active', launchedAt: 'then' }, result: 'Success' },
     { action: 'stop', status: { vmState: 'stopped' }, result: 'Success' },
     { action: 'start', status: { vmState: 'active' }, result: 'Success' },
@@ -95,6 +95,62 @@ describe('a record that is left open', () => {
     expect(end()).toBeUndefined()
     await clock.advance(1)
     expect(end()).toMatchObject({ result, ...(message !== undefined && { message }) })
+  })
+
+  it.each<{ action: ActionName; status: InstanceStatus; result: string }>([
+    { action: 'rebuild', status: { vmState: 'stopped' }, result: 'Success' },
+    { action: 'shelve', status: { vmState: 'shelved' }, result: 'Success' },
+    { action: 'createImage', status: { vmState: 'paused' }, result: 'Success' },
+    { action: 'live-migration', status: { vmState: 'active' }, result: 'Success' },
+    { action: 'rescue', status: { vmState: 'error' }, result: 'Error' },
+    { action: 'rebuild', status: { vmState: 'active', requestId: 'req-other' }, result: 'Error' },
+    { action: 'createImage', status: { vmState: 'active', requestId: 'req-other' }, result: 'Error' },
+    {
+      action: 'evacuate',
+      status: { vmState: 'active', taskState: 'rebuilding', requestId: 'req-other' },
+      result: 'Error',
+    },
+    { action: 'evacuate', status: { vmState: 'active', taskState: 'rebuilding' }, result: 'Error' },
+    {
+      action: 'migrate',
+      status: {
+        vmState: 'active',
+        taskState: 'resize_prep',
+        migration: { type: 'resize', status: 'accepted', oldVmState: 'active' },
+      },
+      result: 'Error',
+    },
+  ])('of $action, which a user asked for, is ended as $result after $status', async (one) => {
+    web(one.status)
+    await begin(one.action)
+    await clock.advance(GRACE_MS)
+    expect(end()).toMatchObject({ result: one.result })
+  })
+
+  it.each<{ action: ActionName; status: InstanceStatus }>([
+    { action: 'rebuild', status: { vmState: 'active', taskState: 'rebuilding' } },
+    {
+      action: 'evacuate',
+      status: {
+        vmState: 'active',
+        taskState: 'rebuilding',
+        migration: { type: 'evacuation', status: 'accepted', oldVmState: 'active' },
+      },
+    },
+    {
+      action: 'migrate',
+      status: {
+        vmState: 'active',
+        taskState: 'resize_migrated',
+        migration: { type: 'migration', status: 'running', oldVmState: 'active' },
+      },
+    },
+    { action: 'confirmResize', status: { vmState: 'resized', taskState: 'resize_confirming' } },
+  ])('of $action stays open while that is in flight', async ({ action, status }) => {
+    web(status)
+    await begin(action)
+    await clock.advance(GRACE_MS * 20)
+    expect(end()).toBeUndefined()
   })
 
   it('of a delete is ended when the instance is gone, also when another bears its name', async () => {

@@ -1,6 +1,12 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import type { InstanceAction } from '../../apis/v1alpha1/instance-action.ts'
-import { actionInFlight, isImmediate, OPERATIONS, operationOf } from '../../apis/v1alpha1/operations.ts'
+import {
+  actionInFlight,
+  isAsked,
+  isImmediate,
+  OPERATIONS,
+  operationOf,
+} from '../../apis/v1alpha1/operations.ts'
 import type { ActionName } from '../../apis/v1alpha1/states.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
@@ -124,5 +130,8 @@ function hasSucceeded(spec: AcceptedAction['spec'], instance: Instance | undefin
   const { vmState = 'building', launchedAt, requestId } = instance.status
   if (spec.action === 'create') return launchedAt !== undefined
   const { success } = OPERATIONS[operationOf(spec)]
-  return success.includes(vmState) || (success.includes('unchanged') && requestId === spec.requestId)
+  const wasLast = requestId === spec.requestId
+  // A change of the spec that asks for nothing is a request as well; what a user asks for by an action is the last one or is not.
+  if (isAsked(spec.action) && !wasLast) return false
+  return success.includes(vmState) || (success.includes('unchanged') && wasLast)
 }

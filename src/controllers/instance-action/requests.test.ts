@@ -6,20 +6,18 @@ import {
   type InstanceActionSpec,
 } from '../../apis/v1alpha1/instance-action.ts'
 import { requestIdOf } from '../../common/ids.ts'
-import { Informer } from '../../kube/informer.ts'
-import { apiVersionOf, keyOf } from '../../kube/resource.ts'
+import { keyOf } from '../../kube/resource.ts'
+import { ActionLeader } from '../../testing/action-leader.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
-import { askedOperations } from './asked.ts'
-import { ActionRequests, OPEN_REQUESTS, openRequests } from './requests.ts'
+import { OPEN_REQUESTS } from './requests.ts'
 
 const ACTIVE = { vmState: 'active', host: 'node-1' } as const
 
 let kube: EmbeddedKube
 let world: ApiWorld
-let informer: Informer<InstanceAction>
-let leader: ActionRequests | undefined
+let leader: ActionLeader
 
 beforeAll(async () => {
   kube = await EmbeddedKube.start()
@@ -27,59 +25,18 @@ beforeAll(async () => {
 afterAll(() => kube?.close())
 beforeEach(() => {
   world = new ApiWorld(kube)
+  leader = new ActionLeader(world, kube)
 })
 afterEach(async () => {
-  await leader?.stop()
-  leader = undefined
+  await leader.stop()
   await world.close()
 })
 
-/** A leader that knows what is there by now, and is told of what comes. */
-async function lead(options: { readonly trustsRequester?: boolean } = {}): Promise<void> {
-  const { clock, logs, actions, instances, recorder, api } = world
-  const deps = { client: kube.client, clock, log: logs.log }
-  informer = new Informer(deps, { type: INSTANCE_ACTION, indexes: { [OPEN_REQUESTS]: openRequests } })
-  for (const action of await kube.actions()) informer.observe(action)
-  leader = new ActionRequests(
-    {
-      ...deps,
-      actions: informer,
-      instances,
-      store: actions,
-      operations: askedOperations(api),
-      events: recorder,
-    },
-    { trustsRequester: false, concurrency: 2, ...options },
-  )
-  leader.start()
-}
-
-/** The leader is no more; another begins, if the API server works again. */
-async function succeed(): Promise<void> {
-  await leader?.stop()
-  kube.server.faults.clear()
-  await lead()
-}
-
-async function ask(spec: Partial<InstanceActionSpec>, name = 'mine'): Promise<InstanceAction> {
-  const created = await kube.client.create(INSTANCE_ACTION, {
-    apiVersion: apiVersionOf(INSTANCE_ACTION),
-    kind: INSTANCE_ACTION.kind,
-    metadata: { namespace: 'default', name },
-    spec: { action: 'lock', instance: 'web', ...spec },
-  })
-  if (leader) informer.observe(created)
-  return created
-}
-
-/** Lets time go by as long as the action is open. */
-async function ended(name = 'mine'): Promise<InstanceAction> {
-  await until(`${name} has ended`, async () => {
-    await world.clock.advance(100)
-    return (await kube.action(name)).status?.finishTime !== undefined
-  })
-  return kube.action(name)
-}
+const lead = (options?: { readonly trustsRequester?: boolean }): Promise<void> => leader.lead(options)
+const succeed = (): Promise<void> => leader.succeed()
+const ask = (spec: Partial<InstanceActionSpec>, name?: string): Promise<InstanceAction> =>
+  leader.ask(spec, name)
+const ended = (name?: string): Promise<InstanceAction> => leader.ended(name)
 
 async function lockOf(): Promise<Pick<InstanceStatus, 'lockedBy' | 'lockedReason'>> {
   const { lockedBy, lockedReason } = (await kube.instance()).status
@@ -205,7 +162,7 @@ describe('an action that a user creates', () => {
     kube.server.faults.clear()
     await world.clock.advance(1_000)
     const deletionTimestamp = '2026-01-01T00:00:01Z'
-    informer.observe({ ...asked, metadata: { ...asked.metadata, deletionTimestamp } })
+    leader.informer.observe({ ...asked, metadata: { ...asked.metadata, deletionTimestamp } })
 
     await ask({ action: 'unlock' }, 'next')
 
@@ -355,5 +312,7 @@ it('actions of one instance do not wait for those of another', async () => {
 
   expect((await ended('mine')).status?.result).toBe('Success')
   expect((await kube.action('stuck')).status).toBeUndefined()
-  expect(informer.store.byIndex(OPEN_REQUESTS, keyOf({ namespace: 'default', name: 'db' }))).toHaveLength(1)
+  expect(
+    leader.informer.store.byIndex(OPEN_REQUESTS, keyOf({ namespace: 'default', name: 'db' })),
+  ).toHaveLength(1)
 })

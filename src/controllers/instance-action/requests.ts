@@ -147,8 +147,12 @@ export class ActionRequests {
     await this.#accepted(action, instance)
   }
 
+  /** Ended first and accepted then: so what is accepted and open was begun. */
   async #refuse(action: InstanceAction, instance: Instance | undefined, error: NovaError): Promise<void> {
-    await this.#fail(await this.#accepted(action, instance), error, { on: instance ?? action })
+    const end = { result: 'Error', message: error.message, progress: NO_PROGRESS } as const
+    const closed = await this.#deps.store.close(action, end)
+    this.#deps.actions.observe(closed)
+    this.#tellRefusal(await this.#accepted(closed, instance), error, instance ?? action)
   }
 
   async #accepted(action: InstanceAction, instance: Instance | undefined): Promise<AcceptedAction> {
@@ -207,10 +211,14 @@ export class ActionRequests {
       message: error.message,
       progress: about.progress ?? NO_PROGRESS,
     })
+    this.#tellRefusal(action, error, about.on)
+  }
+
+  #tellRefusal(action: AcceptedAction, error: NovaError, on: Instance | InstanceAction): void {
     this.#log
       .with(contextOf(action), action.spec.instanceUid)
       .info(`Refused ${action.spec.action} of instance`, { reason: error.message })
-    this.#tell(action, about.on, { type: 'Warning', reason: error.name, message: error.message })
+    this.#tell(action, on, { type: 'Warning', reason: error.name, message: error.message })
   }
 
   async #close(action: AcceptedAction, end: Parameters<ActionStore['close']>[1]): Promise<void> {
