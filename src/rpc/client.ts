@@ -50,7 +50,7 @@ export class RpcClient {
    * @throws MessageDeliveryFailure The broker did not take it in time (it still may have stored it).
    */
   async cast<A, R>(ctx: RequestContext, target: Target, method: RpcMethod<A, R>, args: A): Promise<void> {
-    const message = this.#encode(ctx, method, args)
+    const message = this.#encode(unhurried(ctx), method, args)
     await this.#transport.publishCast(target, message, this.#ids.uuid())
     // A cast hands a user's operation on: whoever follows a request through the logs sees it leave here.
     this.#log?.with(ctx).info(`Cast ${method.name}`, { to: describeTarget(target) })
@@ -92,7 +92,7 @@ export class RpcClient {
 
   /** Tells every server of the topic that is there now. */
   async fanout<A, R>(ctx: RequestContext, topic: string, method: RpcMethod<A, R>, args: A): Promise<void> {
-    await this.#transport.publishFanout(topic, this.#encode(ctx, method, args))
+    await this.#transport.publishFanout(topic, this.#encode(unhurried(ctx), method, args))
     this.#logSent(ctx, 'fanout', topic, method.name)
   }
 
@@ -113,4 +113,9 @@ export class RpcClient {
   #logSent(ctx: RequestContext, kind: string, target: string, method: string): void {
     this.#log?.with(ctx).debug('Sent message', { kind, target, method })
   }
+}
+
+/** Nobody waits for what is handed on: a deadline of who hands it on, from within a call, is not its own. */
+function unhurried({ deadlineMs: _, ...ctx }: RequestContext): RequestContext {
+  return ctx
 }
