@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { stepOf } from '../apis/v1alpha1/operations.ts'
+import { TASK_STATES } from '../apis/v1alpha1/states.ts'
 import { API_OPTIONS } from './api.ts'
 import { inClusterAddress, logOptions, messagingFiles, SERVICE_OPTIONS } from './common.ts'
 import { COMPUTE_OPTIONS } from './compute.ts'
@@ -42,16 +44,47 @@ describe('the services’ options', () => {
     })
   })
 
-  it('give no task for ever: every step of an operation has a bound', () => {
+  it.each(TASK_STATES)('give %s no time for ever, and more than its message is sent again after', (task) => {
     const api = readOptions(API_OPTIONS, [], {})
-    const bounds = [
-      api.schedulingTimeout,
-      api.spawningTimeout,
-      api.powerOffTimeout,
-      api.powerOnTimeout,
-      api.deleteTimeout,
-    ]
-    for (const boundMs of bounds) expect(boundMs).toBeGreaterThan(api.redriveAfter)
+    expect(api.taskTimeouts).toEqual({})
+    expect(stepOf(task).timeoutSeconds * 1000).toBeGreaterThan(api.redriveAfter)
+    expect(stepOf(task).timeoutSeconds).toBeLessThanOrEqual(3600)
+  })
+
+  it('take the times of some tasks, in seconds', () => {
+    const argv = ['--task-timeouts', 'spawning=3600,soft-deleting=1.5']
+    expect(readOptions(API_OPTIONS, argv, {}).taskTimeouts).toEqual({
+      spawning: 3_600_000,
+      'soft-deleting': 1500,
+    })
+  })
+
+  it.each([
+    { value: 'waiting=1', says: "there is no task_state 'waiting'; there are scheduling, spawning," },
+    { value: 'constructor=1', says: "there is no task_state 'constructor'" },
+    { value: 'spawning', says: '--task-timeouts' },
+    { value: 'spawning=soon', says: '--task-timeouts' },
+    { value: 'spawning=-1', says: '--task-timeouts' },
+  ])('do not take $value for the times of tasks', ({ value, says }) => {
+    const read = (): unknown => readOptions(API_OPTIONS, ['--task-timeouts', value], {})
+    expect(read).toThrow(UsageError)
+    expect(read).toThrow(says)
+  })
+
+  it.each([
+    { value: '0', ms: 0 },
+    { value: '3600', ms: 3_600_000 },
+    { value: '-1', ms: Number.POSITIVE_INFINITY },
+  ])('offload what is shelved after $value: $ms ms', ({ value, ms }) => {
+    expect(readOptions(API_OPTIONS, [`--shelved-offload-time=${value}`], {}).shelvedOffloadTime).toBe(ms)
+  })
+
+  it('confirm and reclaim nothing by themselves, and offload at once, as Nova', () => {
+    expect(readOptions(API_OPTIONS, [], {})).toMatchObject({
+      resizeConfirmWindow: 0,
+      reclaimInstanceInterval: 0,
+      shelvedOffloadTime: 0,
+    })
   })
 
   it('take levels by logger name, and weights by weigher', () => {

@@ -137,7 +137,7 @@ describe.skipIf(needed !== undefined)('when a guest moves', () => {
       expect(await by('node-1', asked)).toMatchObject({ message: '' })
     })
 
-    it.each<{ what: string; who?: 'node-2'; asked: Asked; says: string }>([
+    it.each<{ what: string; who?: 'node-1' | 'node-2'; asked: Asked; says: string }>([
       {
         what: 'lets none of its guests move',
         asked: { method: 'PATCH', path: `${VMS}/ours`, body: affinityPatch('node-1', 'node-2') },
