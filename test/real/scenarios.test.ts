@@ -12,7 +12,9 @@ import { describeKubectl } from '../scenarios/kubectl.ts'
 import { describeLifeCycle } from '../scenarios/life-cycle.ts'
 import { describeLocks } from '../scenarios/locks.ts'
 import { describeMessages } from '../scenarios/messages.ts'
+import { describeMoves } from '../scenarios/moves.ts'
 import { describeNoKubeVirt } from '../scenarios/no-kubevirt.ts'
+import { describeOperations } from '../scenarios/operations.ts'
 import { describeRaces } from '../scenarios/races.ts'
 import { SharedWorlds } from '../scenarios/shared-worlds.ts'
 import type { Manifest } from './chart.ts'
@@ -88,6 +90,8 @@ describe.skipIf(needed !== undefined)(
     describeKubectl(worlds.make)
     describeExamples(worlds.make)
     describeGuests(worlds.make)
+    describeOperations(worlds.make)
+    describeMoves(worlds.make)
     describeNoKubeVirt(worlds.make)
 
     describe('afterwards', () => {
