@@ -24,6 +24,8 @@ export interface HostOperation {
   readonly method: HostMethod
   /** Does the work; gives the state it led to. One with a task hands the instance over to whoever's turn it is then. May throw GivenUp. */
   work(instance: InstanceView): Promise<InstanceUpdate>
+  /** Whether to end with an error after which other operations are tried again. */
+  givesUp?(instance: InstanceView, error: unknown): boolean
   /** Puts right what the work left half done, before its failure is written down. */
   undo?(instance: InstanceView): Promise<void>
 }
@@ -117,10 +119,11 @@ export class InstanceOperations {
         note: { action, progress: step.succeeded(), ...(isOver && { end: { result: 'Success' } }) },
       })
     } catch (error) {
-      if (isPreempted(error) || !isHopeless(error)) throw error
+      if (isPreempted(error)) throw error
+      if (!isHopeless(error) && !operation.givesUp?.(instance, error)) throw error
       this.#log
         .with(ctx, instance.ref.uid)
-        .warn('The operation failed for good', { step: step.name, reason: error.message })
+        .warn('The operation failed for good', { step: step.name, reason: messageOf(error) })
       await operation.undo?.(instance)
       const progress = step.failed(error)
       await this.fail(ctx, instance.ref, {

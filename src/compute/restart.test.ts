@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { TASK_STATES, type TaskState } from '../apis/v1alpha1/states.ts'
 import { serviceContext } from '../common/context.ts'
-import { GuestOperationFailure } from '../common/errors.ts'
+import { KubernetesUnavailable } from '../common/errors.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { nextMessage } from '../objects/next-message.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'
@@ -87,7 +87,7 @@ describe.each(byItself)('an agent that was killed at $name ($before.taskState)',
 
   it.each(one.calls)('before its driver was asked to %s ends it when it starts again', async (call) => {
     const instance = await world.begin(one)
-    const error = new GuestOperationFailure({ instance: 'i', operation: call, reason: 'killed' })
+    const error = new KubernetesUnavailable({ reason: 'killed' })
     world.agent(one.on).driver.failNext(call, error)
     await expect(world.perform(one, instance)).rejects.toThrow('killed')
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { BuildAbortException, GuestOperationFailure, NotSupported } from '../../common/errors.ts'
+import { BuildAbortException, KubernetesUnavailable, NotSupported } from '../../common/errors.ts'
 import { actionRecordName } from '../../objects/action-store.ts'
 import { bookingsOf } from '../../objects/bookings.ts'
 import { hostsOf } from '../../objects/instance-update.ts'
@@ -28,7 +28,7 @@ const NEVER = new NotSupported({ operation: 'that', reason: 'told so' })
 const MAY_PASS = [
   {
     what: 'may pass',
-    error: new GuestOperationFailure({ instance: 'i', operation: 'touch', reason: 'told so' }),
+    error: new KubernetesUnavailable({ reason: 'told so' }),
   },
   { what: 'nobody expected', error: new Error('told so') },
 ]
@@ -94,4 +94,27 @@ describe.each(CALLS)('$name whose $call fails', (one) => {
     expect((await kube.instance()).status).toMatchObject(one.after)
     expect(world.guestIs()).toEqual(one.guestAfter)
   })
+})
+
+it('a guest that does not react to a soft reboot is not asked again and again: it stays active, with a fault', async () => {
+  const one = OPERATION_CASES.find(({ before }) => before.taskState === 'rebooting')
+  if (!one) throw new Error('there is no soft reboot among the cases')
+  const instance = await world.begin(one)
+  world.compute.hypervisor.makeStubborn({ namespace: 'default', name: 'web' })
+  const rebooting = world.perform(one, instance)
+  await until('the guest is asked', () => world.compute.clock.nextInMs === 60_000)
+
+  await world.compute.clock.advance(60_000)
+  await rebooting
+
+  const { status } = await kube.instance()
+  expect(status).toMatchObject({
+    vmState: 'active',
+    fault: {
+      reason: 'GuestOperationFailure',
+      message: `Failed to reboot instance ${instance.metadata.uid}: the guest did not react within 60 s`,
+    },
+  })
+  expect(status).not.toHaveProperty('taskState')
+  expect(world.calls).toEqual(['softReboot'])
 })

@@ -1,3 +1,4 @@
+import { GuestOperationFailure } from '../../common/errors.ts'
 import type { InstanceUpdate } from '../../objects/instance-update.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
 import type { GuestInfo } from '../../virt/driver.ts'
@@ -87,6 +88,8 @@ export function powerOperations(deps: OperationDeps, options: OperationOptions) 
         log.with(ctx, ref.uid).info('Rebooted instance', { type: 'soft', seconds: secondsSince(startedAt) })
         return { powerState: 'RUNNING' }
       },
+      // As in Nova, a guest that does not react is left as it is. A hard reboot is tried again.
+      givesUp: ({ taskState }, error) => taskState === 'rebooting' && error instanceof GuestOperationFailure,
     }),
   } as const satisfies Partial<Record<HostMethod, OperationMaker>>
 }
