@@ -25,45 +25,29 @@ export function decidePowerSync(
 ): PowerSyncDecision {
   // An operation is in flight: its end sets the state.
   if (taskState !== undefined) return NOTHING
-  switch (vmState) {
-    case 'active':
-      return whenActive(real)
-    case 'stopped':
-      return isThere(real) ? { act: 'force-off' } : NOTHING
-    case 'paused':
-      return real === 'SHUTDOWN' || real === 'CRASHED' ? { act: 'stop' } : NOTHING
-    case 'soft-delete':
-    case 'deleted':
-      return isThere(real) || real === 'CRASHED'
-        ? { act: 'warn', reason: 'the guest of a deleted instance is still there' }
-        : NOTHING
-    case 'building':
-    case 'suspended':
-    case 'rescued':
-    case 'resized':
-    case 'shelved':
-    case 'shelved_offloaded':
-    case 'error':
-      return NOTHING
-  }
+  return DECISIONS[vmState]?.[real] ?? NOTHING
 }
 
-/** Whether a guest has its memory on the host, running or not. */
-function isThere(real: PowerState): boolean {
-  return real === 'RUNNING' || real === 'PAUSED' || real === 'SUSPENDED'
+const STOP: PowerSyncDecision = { act: 'stop' }
+const FORCE_OFF: PowerSyncDecision = { act: 'force-off' }
+const LEFT_OVER: PowerSyncDecision = {
+  act: 'warn',
+  reason: 'the guest of a deleted instance is still there',
 }
 
-function whenActive(real: PowerState): PowerSyncDecision {
-  switch (real) {
-    case 'RUNNING':
-      return NOTHING
-    case 'SHUTDOWN':
-    case 'CRASHED':
-    case 'SUSPENDED':
-      return { act: 'stop' }
-    case 'PAUSED':
-      return { act: 'warn', reason: 'the guest is paused and its instance is not' }
-    case 'NOSTATE':
-      return { act: 'tell' }
-  }
+/** By vm_state, and by what the guest really does; all else is as it should be, or nobody's concern. */
+const DECISIONS: Readonly<
+  Partial<Record<VmState, Readonly<Partial<Record<PowerState, PowerSyncDecision>>>>>
+> = {
+  active: {
+    SHUTDOWN: STOP,
+    CRASHED: STOP,
+    SUSPENDED: STOP,
+    PAUSED: { act: 'warn', reason: 'the guest is paused and its instance is not' },
+    NOSTATE: { act: 'tell' },
+  },
+  stopped: { RUNNING: FORCE_OFF, PAUSED: FORCE_OFF, SUSPENDED: FORCE_OFF },
+  paused: { SHUTDOWN: STOP, CRASHED: STOP },
+  'soft-delete': { RUNNING: LEFT_OVER, PAUSED: LEFT_OVER, SUSPENDED: LEFT_OVER, CRASHED: LEFT_OVER },
+  deleted: { RUNNING: LEFT_OVER, PAUSED: LEFT_OVER, SUSPENDED: LEFT_OVER, CRASHED: LEFT_OVER },
 }

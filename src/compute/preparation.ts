@@ -16,11 +16,31 @@ import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceUpdate, MigrationState } from '../objects/instance-update.ts'
 import type { HostStates } from './host-states.ts'
 
+/** Looks at what one operation needs, and gives what it writes down, if that is anything. */
+type Prepare = (
+  instance: Instance,
+  asked: InstanceActionSpec | undefined,
+) => Promise<InstanceUpdate | undefined | void>
+
 /** What an operation writes down of its request when it begins, after a look at whether it can be done at all. */
 export class Preparation {
   readonly #client: KubeClient
   readonly #requests: BuildRequestResolver
   readonly #hosts: HostStates
+  readonly #prepare: Readonly<Partial<Record<OperationName, Prepare>>> = {
+    resize: async (instance) => ({ migration: await this.#resize(instance) }),
+    migrate: async (instance, asked) => ({ migration: this.#move(instance, 'migration', asked?.host) }),
+    'live-migration': async (instance, asked) => ({
+      migration: this.#move(instance, 'live-migration', asked?.host),
+    }),
+    evacuate: async (instance, asked) => ({ migration: this.#move(instance, 'evacuation', asked?.host) }),
+    confirmResize: async () => ({ migration: { status: 'confirming' } }),
+    rebuild: async (instance, asked) => ({ image: await this.#rebuild(instance, asked?.image ?? '') }),
+    rescue: async (_instance, asked) => {
+      if (asked?.image !== undefined) await this.#requests.disk(asked.image)
+    },
+    createImage: async (_instance, asked) => this.#checkIsFree(asked?.imageName ?? ''),
+  }
 
   constructor(deps: {
     readonly client: KubeClient
@@ -41,28 +61,7 @@ export class Preparation {
     name: OperationName,
     asked: InstanceActionSpec | undefined,
   ): Promise<InstanceUpdate> {
-    switch (name) {
-      case 'resize':
-        return { migration: await this.#resize(instance) }
-      case 'migrate':
-        return { migration: this.#move(instance, 'migration', asked?.host) }
-      case 'live-migration':
-        return { migration: this.#move(instance, 'live-migration', asked?.host) }
-      case 'evacuate':
-        return { migration: this.#move(instance, 'evacuation', asked?.host) }
-      case 'confirmResize':
-        return { migration: { status: 'confirming' } }
-      case 'rebuild':
-        return { image: await this.#rebuild(instance, asked?.image ?? '') }
-      case 'rescue':
-        if (asked?.image !== undefined) await this.#requests.disk(asked.image)
-        return {}
-      case 'createImage':
-        await this.#checkIsFree(asked?.imageName ?? '')
-        return {}
-      default:
-        return {}
-    }
+    return (await this.#prepare[name]?.(instance, asked)) ?? {}
   }
 
   async #resize(instance: Instance): Promise<MigrationState> {
@@ -76,7 +75,6 @@ export class Preparation {
     return { ...move, oldFlavor, newFlavor }
   }
 
-  // oxlint-disable-next-line class-methods-use-this -- asks the hosts
   #move(
     { status, metadata }: Instance,
     type: MigrationState['type'],

@@ -82,49 +82,55 @@ export function decideAssignment(
   agent: string,
   step: GuestAssignArgs['step'],
 ): AssignmentDecision {
-  const { host, taskState, migration, vmState } = status
-  if (migration?.type === 'evacuation' && taskState === 'rebuilding') {
-    const { sourceHost, destHost } = migration
-    if (step === 'take' && destHost === agent && sourceHost) {
-      return { act: 'take-away', to: agent, from: sourceHost }
-    }
-    // The old host may only be cut off, and late with its say: the guest is not its own any more.
-    throw refused(agent, step, { status, metadata })
-  }
-  switch (step) {
-    case 'take':
-      if (host === agent && taskState !== 'migrating') return { act: 'assign', to: agent }
-      break
-    case 'allow':
-    case 'hand_over':
-      if (migration?.destHost && host === agent && taskState === 'migrating') {
-        return { act: step === 'allow' ? 'allow-move' : 'assign', to: migration.destHost }
-      }
-      break
-    case 'keep':
-      if (host === agent) return { act: 'assign', to: agent }
-      break
-    case 'let_go':
-      // Also one that was to come back and could not: else the guest would stay with a host that its instance is not on.
-      if (
-        host === agent &&
-        (taskState === 'shelving_offloading' ||
-          (taskState === 'unshelving' && vmState === 'shelved_offloaded'))
-      ) {
-        return { act: 'assign', to: undefined }
-      }
-      break
-  }
-  throw refused(agent, step, { status, metadata })
-}
-
-function refused(
-  agent: string,
-  step: GuestAssignArgs['step'],
-  { status, metadata }: Pick<Instance, 'status' | 'metadata'>,
-): Forbidden {
+  const decision = isEvacuated(status) ? takeAway(status, agent, step) : DECISIONS[step](status, agent)
+  if (decision) return decision
   const { host, taskState } = status
-  return new Forbidden({
+  throw new Forbidden({
     reason: `the agent of ${agent} may not '${step}' the guest of instance ${metadata.uid}, which is on ${host ?? 'no host'} in task_state ${taskState ?? 'none'}`,
   })
+}
+
+type Decide = (status: Instance['status'], agent: string) => AssignmentDecision | undefined
+
+/** What each step is for: only ever the instance's own host asks. */
+const DECISIONS: Readonly<Record<GuestAssignArgs['step'], Decide>> = {
+  take: ({ host, taskState }, agent) =>
+    host === agent && taskState !== 'migrating' ? { act: 'assign', to: agent } : undefined,
+  allow: (status, agent) => destinationOf(status, agent, (to) => ({ act: 'allow-move', to })),
+  hand_over: (status, agent) => destinationOf(status, agent, (to) => ({ act: 'assign', to })),
+  keep: ({ host }, agent) => (host === agent ? { act: 'assign', to: agent } : undefined),
+  let_go: (status, agent) =>
+    status.host === agent && isLeaving(status) ? { act: 'assign', to: undefined } : undefined,
+}
+
+function destinationOf(
+  { host, taskState, migration }: Instance['status'],
+  agent: string,
+  act: (to: string) => AssignmentDecision,
+): AssignmentDecision | undefined {
+  const isMoving = host === agent && taskState === 'migrating'
+  return isMoving && migration?.destHost !== undefined ? act(migration.destHost) : undefined
+}
+
+/** Also one that was to come back and could not: else the guest would stay with a host that its instance is not on. */
+function isLeaving({ taskState, vmState }: Instance['status']): boolean {
+  return (
+    taskState === 'shelving_offloading' || (taskState === 'unshelving' && vmState === 'shelved_offloaded')
+  )
+}
+
+function isEvacuated({ migration, taskState }: Instance['status']): boolean {
+  return migration?.type === 'evacuation' && taskState === 'rebuilding'
+}
+
+/** The old host may only be cut off, and late with its say: the guest is not its own any more. */
+function takeAway(
+  { migration }: Instance['status'],
+  agent: string,
+  step: GuestAssignArgs['step'],
+): AssignmentDecision | undefined {
+  const { sourceHost, destHost } = migration ?? {}
+  return step === 'take' && destHost === agent && sourceHost
+    ? { act: 'take-away', to: agent, from: sourceHost }
+    : undefined
 }

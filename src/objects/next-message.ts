@@ -61,36 +61,7 @@ export type NextMessage =
  * sent again by anybody at any time. `undefined` when nothing is in flight, or there is nobody to tell.
  */
 export function nextMessage({ status }: InFlight): NextMessage | undefined {
-  const { taskState, host, migration } = status
-  switch (taskState) {
-    case undefined:
-      return undefined
-    case 'scheduling':
-    case 'spawning':
-      return { to: 'scheduler', method: 'build_instances' }
-    case 'rebuilding':
-      return migration
-        ? byScheduler(migration.destHost, 'rebuild_instance')
-        : toHost(host, 'rebuild_instance')
-    case 'resize_prep':
-      return byScheduler(migration?.destHost, 'prep_resize')
-    case 'resize_migrating':
-      return toHost(migration?.sourceHost, 'resize_instance')
-    case 'resize_migrated':
-      return toHost(migration?.destHost, 'finish_resize')
-    case 'resize_confirming':
-      return toHost(migration?.sourceHost, 'confirm_resize')
-    case 'resize_reverting':
-      return toHost(host, host === migration?.sourceHost ? 'finish_revert_resize' : 'revert_resize')
-    case 'migrating':
-      return migration?.status === 'running'
-        ? toHost(migration.sourceHost, 'live_migration')
-        : byScheduler(migration?.destHost, 'pre_live_migration')
-    case 'unshelving':
-      return byScheduler(host, 'unshelve_instance')
-    default:
-      return toHost(host, METHOD[taskState])
-  }
+  return status.taskState && NEXT[status.taskState](status)
 }
 
 /** Which host's turn it is with an instance, whoever tells it. */
@@ -98,25 +69,40 @@ export function turnOf(instance: InFlight): HostTurn | undefined {
   return nextMessage(instance)?.turn
 }
 
-/** The tasks that are the host's, from their beginning to their end. */
-const METHOD = {
-  'powering-off': 'stop_instance',
-  'powering-on': 'start_instance',
-  pausing: 'pause_instance',
-  unpausing: 'unpause_instance',
-  suspending: 'suspend_instance',
-  resuming: 'resume_instance',
-  rebooting: 'reboot_instance',
-  rebooting_hard: 'reboot_instance',
-  rescuing: 'rescue_instance',
-  unrescuing: 'unrescue_instance',
-  shelving: 'shelve_instance',
-  shelving_offloading: 'shelve_offload_instance',
-  image_snapshot: 'snapshot_instance',
-  'soft-deleting': 'soft_delete_instance',
-  restoring: 'restore_instance',
-  deleting: 'terminate_instance',
-} as const satisfies Record<string, HostMethod>
+/** By task; most are the host's from their beginning to their end. */
+const NEXT: Readonly<Record<TaskState, (status: InFlight['status']) => NextMessage | undefined>> = {
+  scheduling: () => ({ to: 'scheduler', method: 'build_instances' }),
+  spawning: () => ({ to: 'scheduler', method: 'build_instances' }),
+  'powering-off': ({ host }) => toHost(host, 'stop_instance'),
+  'powering-on': ({ host }) => toHost(host, 'start_instance'),
+  pausing: ({ host }) => toHost(host, 'pause_instance'),
+  unpausing: ({ host }) => toHost(host, 'unpause_instance'),
+  suspending: ({ host }) => toHost(host, 'suspend_instance'),
+  resuming: ({ host }) => toHost(host, 'resume_instance'),
+  rebooting: ({ host }) => toHost(host, 'reboot_instance'),
+  rebooting_hard: ({ host }) => toHost(host, 'reboot_instance'),
+  rescuing: ({ host }) => toHost(host, 'rescue_instance'),
+  unrescuing: ({ host }) => toHost(host, 'unrescue_instance'),
+  rebuilding: ({ host, migration }) =>
+    migration ? byScheduler(migration.destHost, 'rebuild_instance') : toHost(host, 'rebuild_instance'),
+  resize_prep: ({ migration }) => byScheduler(migration?.destHost, 'prep_resize'),
+  resize_migrating: ({ migration }) => toHost(migration?.sourceHost, 'resize_instance'),
+  resize_migrated: ({ migration }) => toHost(migration?.destHost, 'finish_resize'),
+  resize_confirming: ({ migration }) => toHost(migration?.sourceHost, 'confirm_resize'),
+  resize_reverting: ({ host, migration }) =>
+    toHost(host, host === migration?.sourceHost ? 'finish_revert_resize' : 'revert_resize'),
+  migrating: ({ migration }) =>
+    migration?.status === 'running'
+      ? toHost(migration.sourceHost, 'live_migration')
+      : byScheduler(migration?.destHost, 'pre_live_migration'),
+  shelving: ({ host }) => toHost(host, 'shelve_instance'),
+  shelving_offloading: ({ host }) => toHost(host, 'shelve_offload_instance'),
+  unshelving: ({ host }) => byScheduler(host, 'unshelve_instance'),
+  image_snapshot: ({ host }) => toHost(host, 'snapshot_instance'),
+  'soft-deleting': ({ host }) => toHost(host, 'soft_delete_instance'),
+  restoring: ({ host }) => toHost(host, 'restore_instance'),
+  deleting: ({ host }) => toHost(host, 'terminate_instance'),
+}
 
 function toHost(host: string | undefined, method: HostMethod): NextMessage | undefined {
   return host === undefined ? undefined : { to: 'compute', turn: { host, method } }

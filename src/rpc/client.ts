@@ -116,6 +116,7 @@ export class RpcClient {
 }
 
 /** Nobody waits for what is handed on: a deadline of who hands it on, from within a call, is not its own. */
-function unhurried({ deadlineMs: _, ...ctx }: RequestContext): RequestContext {
-  return ctx
+function unhurried(ctx: RequestContext): RequestContext {
+  const { deadlineMs, ...rest } = ctx
+  return deadlineMs === undefined ? ctx : rest
 }

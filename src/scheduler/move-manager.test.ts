@@ -343,7 +343,7 @@ describe('a message', () => {
     await untilTold(2)
     expect(new Set(told.map(({ host }) => host)).size).toBe(1)
     const used = ['node-2', 'node-3'].map((host) => world.hosts.stateOf(host)?.used.vcpus)
-    expect(used.toSorted()).toEqual([0, FLAVOR.vcpus])
+    expect(used).toEqual(expect.arrayContaining([0, FLAVOR.vcpus]))
   })
 
   it.each<{ what: string; status: InstanceStatus }>([

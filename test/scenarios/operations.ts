@@ -280,7 +280,8 @@ export function describeOperations(makeWorld: MakeWorld, guests: Guests = 'simul
         await project.actionNamed(first.metadata.name),
         await project.actionNamed(second.metadata.name),
       ]
-      expect(ends.map(({ status }) => status?.result).toSorted()).toEqual(['Error', 'Success'])
+      const results = ends.map(({ status }) => status?.result)
+      expect(results).toEqual(expect.arrayContaining(['Error', 'Success']))
       expect(ends.map(({ status }) => status?.message).join('')).toContain(
         `instance ${metadata.uid} while it is in task_state`,
       )

@@ -1,3 +1,4 @@
+// oxlint-disable max-lines -- one table
 import type { Migration, TaskState, VmState } from './states.ts'
 import type { ActionName } from './states.ts'
 import { STEPS, type Step } from './steps.ts'

@@ -1,4 +1,4 @@
-import type { Instance } from '../../apis/v1alpha1/instance.ts'
+import type { Instance, InstanceSpecPowerState } from '../../apis/v1alpha1/instance.ts'
 import { OPERATIONS, type OperationName } from '../../apis/v1alpha1/operations.ts'
 import {
   InstanceInvalidState,
@@ -7,6 +7,7 @@ import {
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
 } from '../../common/errors.ts'
+import type { VmState } from '../../apis/v1alpha1/states.ts'
 import type { ComputeApi } from '../../compute/api.ts'
 import { DONE, type Result } from '../../kube/controller.ts'
 import type { Duty } from './duty.ts'
@@ -55,25 +56,24 @@ export function wantedOperation(instance: Instance): OperationName | undefined {
   return wantedPower(instance) ?? (wantsResize(spec.flavor, status) ? 'resize' : undefined)
 }
 
-function wantedPower(instance: Instance): OperationName | undefined {
-  const { vmState, powerState, host } = instance.status
-  switch (instance.spec.powerState) {
-    case 'Running':
-      if (vmState === 'stopped') return 'start'
-      if (vmState === 'paused') return 'unpause'
-      return vmState === 'suspended' ? 'resume' : undefined
-    case 'Shutdown': {
-      const isNews = (instance.status.observedGeneration ?? 0) < (instance.metadata.generation ?? 1)
-      if (vmState === 'active' || (vmState === 'error' && host !== undefined && isNews)) return 'stop'
-      return vmState === 'paused' && (powerState === 'SHUTDOWN' || powerState === 'CRASHED')
-        ? 'stop'
-        : undefined
-    }
-    case 'Paused':
-      return vmState === 'active' ? 'pause' : undefined
-    case 'Suspended':
-      return vmState === 'active' ? 'suspend' : undefined
+/** What leads from a state to the one that is wanted. */
+const POWER: Readonly<Record<InstanceSpecPowerState, Readonly<Partial<Record<VmState, OperationName>>>>> = {
+  Running: { stopped: 'start', paused: 'unpause', suspended: 'resume' },
+  Shutdown: { active: 'stop' },
+  Paused: { active: 'pause' },
+  Suspended: { active: 'suspend' },
+}
+
+function wantedPower({ spec, status, metadata }: Instance): OperationName | undefined {
+  const { vmState = 'building', powerState, host, observedGeneration = 0 } = status
+  if (spec.powerState === 'Shutdown' && vmState === 'error' && host !== undefined) {
+    // Only when it was asked for since: what is in error is not stopped by itself.
+    return observedGeneration < (metadata.generation ?? 1) ? 'stop' : undefined
   }
+  // A paused guest that went off by itself.
+  const isOff = powerState === 'SHUTDOWN' || powerState === 'CRASHED'
+  if (spec.powerState === 'Shutdown' && vmState === 'paused' && isOff) return 'stop'
+  return POWER[spec.powerState][vmState]
 }
 
 function wantsResize(wanted: string, { vmState, flavor }: Instance['status']): boolean {
