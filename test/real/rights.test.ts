@@ -19,6 +19,10 @@ const ADMISSION = '/apis/admissionregistration.k8s.io/v1'
 const REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews'
 const configMaps = `/api/v1/namespaces/${OWN}/configmaps`
 
+const VMIS = '/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances'
+const MIGRATIONS = '/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancemigrations'
+const SNAPSHOTS = '/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots'
+const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims'
 const SUBRESOURCES = '/apis/subresources.kubevirt.io/v1/namespaces/default'
 
 const metadata = (name: string): object => ({ metadata: { name } })
@@ -53,6 +57,12 @@ const flavor = {
   kind: 'Flavor',
   ...metadata('m1.nano'),
   spec: { vcpus: 1, memoryMb: 64, diskGb: 0 },
+}
+const image = {
+  apiVersion: 'compute.kilonova.dev/v1alpha1',
+  kind: 'Image',
+  ...metadata('web-copy'),
+  spec: { dataVolume: { snapshot: { namespace: 'default', name: 'web-copy' } } },
 }
 const event = {
   apiVersion: 'v1',
@@ -111,6 +121,13 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   ['conductor', 'delete resource "computenodes"', remove(`${GROUP}/computenodes/node-1`)],
   ['conductor', 'patch resource "computenodes"', patch(`${GROUP}/computenodes/node-1`)],
   ['conductor', 'delete resource "virtualmachines"', remove(`${vmsOf('default')}/web`)],
+  ['conductor', 'create resource "virtualmachines"', create(vmsOf('default'), makeVm('web', 'node-1'))],
+  ['conductor', 'list resource "virtualmachines"', get('/apis/kubevirt.io/v1/virtualmachines')],
+  ['conductor', 'patch resource "secrets"', patch(`${secretsOf('default')}/password`)],
+  ['conductor', 'get resource "pods"', get('/api/v1/namespaces/default/pods/web')],
+  ['conductor', 'get resource "pods/log"', get('/api/v1/namespaces/default/pods/web/log')],
+  ['conductor', 'patch resource "images"', patch(`${GROUP}/images/cirros`)],
+  ['conductor', 'delete resource "images"', remove(`${GROUP}/images/cirros`)],
   ['conductor', 'get resource "secrets"', get(`${secretsOf('default')}/password`)],
   ['conductor', 'create resource "leases"', create(leases(OWN), lease('any'))],
   ['compute', 'list resource "instances"', get(`${GROUP}/instances`)],
@@ -133,6 +150,11 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
     'get resource "virtualmachineinstances/console"',
     get(`${SUBRESOURCES}/virtualmachineinstances/web/console`),
   ],
+  ['compute', 'get resource "persistentvolumeclaims"', get(`${CLAIMS}/disk`)],
+  ['compute', 'delete resource "persistentvolumeclaims"', remove(`${CLAIMS}/disk`)],
+  ['compute', 'patch resource "virtualmachineinstances"', patch(`${VMIS}/web`)],
+  ['compute', 'patch resource "virtualmachineinstancemigrations"', patch(`${MIGRATIONS}/web`)],
+  ['compute', 'delete resource "virtualmachinesnapshots"', remove(`${SNAPSHOTS}/web`)],
   ['compute', 'list resource "nodes"', get('/api/v1/nodes')],
   ['compute', 'patch resource "nodes"', patch('/api/v1/nodes/node-1')],
   ['compute', 'watch resource "pods"', get('/api/v1/pods?watch=true&timeoutSeconds=1')],
@@ -175,6 +197,20 @@ const ALLOWED: readonly (readonly [Account, string, Asked, number])[] = [
   ['scheduler', 'make its lease', create(leases(OWN), lease('kilonova-scheduler')), 201],
   ['scheduler', 'tell of events', create('/api/v1/namespaces/default/events', event), 201],
   ['conductor', 'make a ComputeNode', create(`${GROUP}/computenodes`, host), 201],
+  ['conductor', 'look for a VM', get(`${vmsOf('default')}/web`), 404],
+  ['conductor', 'change a VM', patch(`${vmsOf('default')}/web`), 404],
+  ['conductor', 'look for what runs', get(`${VMIS}/web`), 404],
+  ['conductor', 'change what runs', patch(`${VMIS}/web`), 404],
+  ['conductor', 'remove what runs', remove(`${VMIS}/web`), 404],
+  ['conductor', 'look for launcher Pods', get('/api/v1/namespaces/default/pods'), 200],
+  ['conductor', 'remove a launcher Pod', remove('/api/v1/namespaces/default/pods/web'), 404],
+  ['conductor', 'make an image', create(`${GROUP}/images`, image), 201],
+  ['compute', 'look for a migration', get(`${MIGRATIONS}/web`), 404],
+  ['compute', 'follow migrations', get(`${MIGRATIONS}?watch=true&timeoutSeconds=1`), 200],
+  ['compute', 'remove a migration', remove(`${MIGRATIONS}/web`), 404],
+  ['compute', 'look for a snapshot', get(`${SNAPSHOTS}/web`), 404],
+  ['compute', 'follow snapshots', get(`${SNAPSHOTS}?watch=true&timeoutSeconds=1`), 200],
+  ['compute', 'make a claim larger', patch(`${CLAIMS}/web`), 404],
   ['compute', 'look for launcher Pods', get('/api/v1/namespaces/default/pods'), 200],
   ['compute', 'read the log of a Pod', get('/api/v1/namespaces/default/pods/web/log'), 404],
   ['nats-auth', 'ask whose a token is', { method: 'POST', path: REVIEWS, body: review }, 201],
