@@ -12,6 +12,7 @@ import { InstanceStore } from '../objects/instance-store.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { AggregateDirectory } from '../scheduler/aggregate-directory.ts'
+import { AggregateReporter } from '../scheduler/aggregate-reporter.ts'
 import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { makeFilters } from '../scheduler/filters/registry.ts'
 import { HostManager } from '../scheduler/host-manager.ts'
@@ -32,6 +33,9 @@ import { untilAborted } from './signals.ts'
 
 /** How often at most the monitor looks for agents that fell silent. */
 const CHECK_INTERVAL_MS = 5_000
+
+/** How often at most aggregates are told what came of them. */
+const REPORT_INTERVAL_MS = 2_000
 
 const KINDS = [INSTANCE, COMPUTE_NODE, HOST_AGGREGATE, SERVER_GROUP, COMPUTE_QUOTA]
 
@@ -91,6 +95,10 @@ export function buildScheduler(
     },
     { maxAttempts: settings.maxAttempts },
   )
+  const reporter = new AggregateReporter(
+    { ...informerDeps, aggregates, directory, isHost: (name) => nodes.store.get(name) !== undefined },
+    { intervalMs: REPORT_INTERVAL_MS },
+  )
   const target = { topic: SCHEDULER_TOPIC }
   const heartbeats = new RpcServer(deps, {
     target,
@@ -112,12 +120,14 @@ export function buildScheduler(
     })
     serveScheduler(server, manager)
     monitor.start()
+    reporter.start()
     const starting = server.start().catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
     await untilAborted(signal)
     await server.stop()
     await starting
+    reporter.stop()
     monitor.stop()
   }
   const leadership = new Leadership(deps, {

@@ -12,6 +12,7 @@ import { describeKubectl } from '../scenarios/kubectl.ts'
 import { describeLifeCycle } from '../scenarios/life-cycle.ts'
 import { describeLocks } from '../scenarios/locks.ts'
 import { describeMessages } from '../scenarios/messages.ts'
+import { describePlacement } from '../scenarios/placement.ts'
 import { describeNoKubeVirt } from '../scenarios/no-kubevirt.ts'
 import { describeRaces } from '../scenarios/races.ts'
 import { SharedWorlds } from '../scenarios/shared-worlds.ts'
@@ -37,6 +38,7 @@ const SELDOM: ReadonlySet<string> = new Set([
   'conductor: patch events',
   // A message came before the watch told of its instance.
   'scheduler: get compute.kilonova.dev/instances',
+  'scheduler: get compute.kilonova.dev/servergroups',
   // An agent that died in a build asks anew what to build, and the conductor's caches know it not.
   'conductor: get compute.kilonova.dev/flavors',
   'conductor: get compute.kilonova.dev/images',
@@ -102,6 +104,7 @@ describe.skipIf(needed !== undefined)(
     describeBadInput(worlds.make)
     describeFailedBuilds(worlds.make)
     describeBuildSlots(worlds.make)
+    describePlacement(worlds.make)
     describeRaces(worlds.make)
     describeLocks(worlds.make)
     describeKubectl(worlds.make)
