@@ -23,7 +23,7 @@ import { SCHEDULER_RPC_VERSION, SCHEDULER_TOPIC } from '../scheduler/rpcapi.ts'
 import type { Policy } from '../scheduler/select-destination.ts'
 import { ServerGroups } from '../scheduler/server-groups.ts'
 import { hearHeartbeats, serveScheduler } from '../scheduler/service.ts'
-import { trimInstance } from '../scheduler/trim-instance.ts'
+import { InstanceTrimmer } from '../scheduler/trim-instance.ts'
 import { makeWeighers } from '../scheduler/weighers/registry.ts'
 import { ServiceMonitor } from '../servicegroup/monitor.ts'
 import { awaitDefinitions } from './await-definitions.ts'
@@ -46,7 +46,7 @@ export function buildScheduler(
 ): Service {
   const { client, clock, log, transport } = deps
   const informerDeps = { client, clock, log }
-  const instances = new Informer(informerDeps, { type: INSTANCE, trim: trimInstance })
+  const instances = new Informer(informerDeps, { type: INSTANCE, trim: new InstanceTrimmer().trim })
   const nodes = new Informer(informerDeps, { type: COMPUTE_NODE })
   const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
   const events = new EventRecorder(deps, { component: 'nova-scheduler', instance: settings.identity })
