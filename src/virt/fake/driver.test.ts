@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { serviceContext } from '../../common/context.ts'
-import { InstanceDeployFailure } from '../../common/errors.ts'
+import { InstanceDeployFailure, MigrationError } from '../../common/errors.ts'
 import { loggerTo } from '../../common/log.ts'
 import { describeDriverContract, type DriverWorld } from '../../testing/driver-contract.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
@@ -100,6 +100,41 @@ describe('FakeDriver', () => {
     await expect(driver.spawn(ctx, GUEST)).rejects.toThrow('told so')
     await expect(driver.spawn(ctx, GUEST)).resolves.toMatchObject({ powerState: 'RUNNING' })
   })
+
+  it('cannot move a guest to a host that is not in its process', async () => {
+    const driver = makeFixture().makeDriver()
+    await driver.spawn(ctx, GUEST)
+
+    await expect(driver.liveMigrate(ctx, GUEST, { to: 'node-9' })).rejects.toThrow(
+      'the fake hypervisor of node-1 is not in one process with that of node-9',
+    )
+    expect(await driver.getInfo(GUEST)).toMatchObject({ powerState: 'RUNNING' })
+  })
+
+  it('makes a guest here that was moved from another process', async () => {
+    const driver = makeFixture().makeDriver()
+
+    expect(await driver.finishMigration(ctx, GUEST, { powerOn: true })).toMatchObject({
+      powerState: 'RUNNING',
+    })
+  })
+
+  it.each(['finishMigration', 'liveMigrate', 'snapshot'] as const)(
+    'fails %s when it is told to',
+    async (call) => {
+      const driver = makeFixture().makeDriver()
+      await driver.spawn(ctx, GUEST)
+      driver.failNext(call, new MigrationError({ instance: GUEST.uid, reason: 'told so' }))
+      const calls = {
+        finishMigration: async () => driver.finishMigration(ctx, GUEST, { powerOn: true }),
+        liveMigrate: async () => driver.liveMigrate(ctx, GUEST, { to: 'node-1' }),
+        snapshot: async () => driver.snapshot(ctx, GUEST, { name: 'copy' }),
+      }
+
+      await expect(calls[call]()).rejects.toThrow('told so')
+      await expect(calls[call]()).resolves.not.toThrow()
+    },
+  )
 
   it('takes the time it was told to take', async () => {
     const { makeDriver, clock, hypervisor } = makeFixture()
