@@ -157,6 +157,7 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   ['compute', 'delete resource "virtualmachinesnapshots"', remove(`${SNAPSHOTS}/web`)],
   ['compute', 'list resource "nodes"', get('/api/v1/nodes')],
   ['compute', 'patch resource "nodes"', patch('/api/v1/nodes/node-1')],
+  ['compute', 'list resource "datavolumes"', get('/apis/cdi.kubevirt.io/v1beta1/datavolumes')],
   ['compute', 'watch resource "pods"', get('/api/v1/pods?watch=true&timeoutSeconds=1')],
   ['compute', 'delete resource "pods"', remove('/api/v1/namespaces/default/pods/web')],
   ['compute', 'get resource "pods/exec"', get('/api/v1/namespaces/default/pods/web/exec')],

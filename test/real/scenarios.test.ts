@@ -66,6 +66,7 @@ const SELDOM: ReadonlySet<string> = new Set([
   'conductor: delete kubevirt.io/virtualmachineinstances',
   'conductor: list pods',
   'conductor: delete pods',
+  'compute: delete cdi.kubevirt.io/datavolumes',
   'compute: list pods',
   'compute: get pods/log',
 ])
