@@ -3,7 +3,7 @@ import { SystemClock, toTimestamp } from '../../common/clock.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { captureLog } from '../../testing/log-capture.ts'
 import { until } from '../../testing/until.ts'
-import { POD, type Pod, VIRTUAL_MACHINE } from '../../virt/kubevirt/resources.ts'
+import { POD, type Pod, VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../../virt/kubevirt/resources.ts'
 import { ApiServer } from '../apiserver/server.ts'
 import { kubevirtCrds } from '../crds.ts'
 import { createNode } from '../nodes.ts'
@@ -84,6 +84,19 @@ describe.each([{ bootMs: 0 }, { bootMs: 2 }])('a guest that boots in $bootMs ms'
     expect(spec?.nodeName).toBe('node-1')
     await request('Halt')
     await until('the launcher is gone', async () => (await launchers()).length === 0)
+  })
+
+  it('has one on another node when it moved there', async () => {
+    await start({ bootMs })
+    await says('Running')
+    await launcher()
+
+    await client.mergePatch(VIRTUAL_MACHINE_INSTANCE, REF, { status: { nodeName: 'node-2' } })
+
+    await until('it has one there alone', async () => {
+      const nodes = (await launchers()).map(({ spec }) => spec?.nodeName)
+      return nodes.length === 1 && nodes[0] === 'node-2'
+    })
   })
 
   it('has none where none is asked for', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts'
@@ -17,8 +18,8 @@ const NAME_LABEL = 'vm.kubevirt.io/name'
 export class Launchers {
   readonly #client: KubeClient
   readonly #log: Logger
-  /** By the VMI's uid. */
-  readonly #made = new Set<string>()
+  /** By the VMI's uid. One that moved to another node has another there. */
+  readonly #made = new Map<string, Required<ObjectRef>>()
   readonly #removals = new Set<Promise<void>>()
 
   constructor(deps: { readonly client: KubeClient; readonly log: Logger }) {
@@ -28,20 +29,24 @@ export class Launchers {
 
   async make(vmi: VirtualMachineInstance): Promise<void> {
     const uid = vmi.metadata.uid ?? ''
+    const ref = refOf(vmi)
+    const before = this.#made.get(uid)
     const hasNode = vmi.status?.phase === 'Scheduled' || vmi.status?.phase === 'Running'
-    if (!hasNode || vmi.metadata.deletionTimestamp !== undefined || this.#made.has(uid)) return
-    this.#made.add(uid)
+    if (!hasNode || vmi.metadata.deletionTimestamp !== undefined || before?.name === ref.name) return
+    this.#made.set(uid, ref)
     try {
       await this.#client.create(POD, launcherOf(vmi))
     } catch (error) {
       if (!isAlreadyExists(error)) throw error
     }
+    if (before) this.#begin(this.#delete(before))
   }
 
   /** The VMI is gone. */
-  remove(vmi: VirtualMachineInstance): void {
-    const removal = this.#remove(vmi).finally(() => this.#removals.delete(removal))
-    this.#removals.add(removal)
+  remove({ metadata }: VirtualMachineInstance): void {
+    const made = this.#made.get(metadata.uid ?? '')
+    this.#made.delete(metadata.uid ?? '')
+    if (made) this.#begin(this.#delete(made))
   }
 
   /** Resolves when nothing is under way any more. */
@@ -49,11 +54,15 @@ export class Launchers {
     await Promise.all(this.#removals)
   }
 
-  async #remove(vmi: VirtualMachineInstance): Promise<void> {
-    if (!this.#made.delete(vmi.metadata.uid ?? '')) return
+  #begin(work: Promise<void>): void {
+    const removal = work.finally(() => this.#removals.delete(removal))
+    this.#removals.add(removal)
+  }
+
+  async #delete(pod: Required<ObjectRef>): Promise<void> {
     try {
       // Nobody is there whose end it would wait for.
-      await this.#client.delete(POD, refOf(vmi), { gracePeriodSeconds: 0 })
+      await this.#client.delete(POD, pod, { gracePeriodSeconds: 0 })
     } catch (error) {
       if (!isNotFound(error)) this.#log.warn('Could not remove a launcher Pod', { error: messageOf(error) })
     }
@@ -65,10 +74,11 @@ export function guestNameOf(pod: Pod): string {
   return pod.metadata.labels?.[NAME_LABEL] ?? ''
 }
 
-function refOf({ metadata }: VirtualMachineInstance): Required<ObjectRef> {
+function refOf({ metadata, status }: VirtualMachineInstance): Required<ObjectRef> {
   const { name, namespace = '', uid = '' } = metadata
-  // Of the uid, where KubeVirt takes random letters: whoever makes it again finds it there.
-  return { namespace, name: `virt-launcher-${name}-${uid.slice(0, 5)}` }
+  // Where KubeVirt takes random letters: whoever makes it again finds it there.
+  const digest = createHash('sha256').update(`${uid} ${status?.nodeName}`).digest('hex')
+  return { namespace, name: `virt-launcher-${name}-${digest.slice(0, 5)}` }
 }
 
 function launcherOf(vmi: VirtualMachineInstance): Pod {
