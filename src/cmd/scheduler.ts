@@ -112,7 +112,6 @@ export function buildScheduler(
     const server = new RpcServer(deps, {
       target,
       version: SCHEDULER_RPC_VERSION,
-      calls: false,
       fanouts: false,
       maxConcurrent: settings.schedulerConcurrency,
       maxDeliveries: MAX_DELIVERIES,

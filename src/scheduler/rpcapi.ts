@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { RequestContext } from '../common/context.ts'
-import { actionProgress } from '../objects/action-progress.ts'
-import { buildRequest } from '../objects/build-request.ts'
+import { actionProgress, placement } from '../objects/action-progress.ts'
+import { type BuildRequest, buildRequest } from '../objects/build-request.ts'
 import type { RpcClient } from '../rpc/client.ts'
 import { defineMethod } from '../rpc/method.ts'
 
-/** The newest version of this API. 1.0: build_instances, report_state. */
-export const SCHEDULER_RPC_VERSION = '1.0'
+/** The newest version of this API. 1.0: build_instances, report_state. 1.1: select_destinations. */
+export const SCHEDULER_RPC_VERSION = '1.1'
 export const SCHEDULER_TOPIC = 'scheduler'
 
 export const buildInstances = defineMethod({
@@ -27,6 +27,21 @@ export const reportState = defineMethod({
   args: z.object({ host: z.string(), version: z.string() }),
 })
 
+/** Nova's, for one instance, and it claims nothing: for who wants to know where an instance would go. */
+export const selectDestinations = defineMethod({
+  name: 'select_destinations',
+  version: '1.1',
+  args: z.object({ request: buildRequest }),
+  result: z.object({
+    /** The next best, best first. */
+    alternates: z.array(z.string()),
+    placement,
+    /** Without a host, why. */
+    reason: z.string().optional(),
+  }),
+})
+export type Destinations = z.infer<typeof selectDestinations.result>
+
 /** The client side of the scheduler's messages: nova.scheduler.rpcapi and the conductor's build_instances. */
 export class SchedulerRpcApi {
   readonly #rpc: RpcClient
@@ -38,6 +53,14 @@ export class SchedulerRpcApi {
   /** Asks for a host for an instance that has none, and for it to be built there. */
   async buildInstances(ctx: RequestContext, args: BuildInstancesArgs): Promise<void> {
     await this.#rpc.cast(ctx, { topic: SCHEDULER_TOPIC }, buildInstances, args)
+  }
+
+  /**
+   * Asks where an instance would go if it were made now.
+   * @throws InstanceGroupNotFound, OverQuota
+   */
+  async selectDestinations(ctx: RequestContext, request: BuildRequest): Promise<Destinations> {
+    return this.#rpc.call(ctx, { topic: SCHEDULER_TOPIC }, selectDestinations, { request })
   }
 
   /** A compute agent's heartbeat. Nova: the service record's report_count. */

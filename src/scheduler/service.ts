@@ -4,14 +4,15 @@ import { describeSender } from '../rpc/sender.ts'
 import type { RpcServer } from '../rpc/server.ts'
 import type { ServiceMonitor } from '../servicegroup/monitor.ts'
 import type { SchedulerManager } from './manager.ts'
-import { buildInstances, reportState } from './rpcapi.ts'
+import { buildInstances, reportState, selectDestinations } from './rpcapi.ts'
 
-/** Names the handlers of the scheduler's casts; only the leader takes them. */
+/** Names the handlers of the scheduler's casts and calls; only the leader takes them. */
 export function serveScheduler(server: RpcServer, manager: SchedulerManager): void {
   server.handle(buildInstances, (ctx, args, { sender }) => {
     const agent = sender.service === 'compute' ? sender.host : undefined
     return whileAvailable(() => manager.buildInstances(ctx, args, agent))
   })
+  server.handle(selectDestinations, (ctx, { request }) => manager.selectDestinations(ctx, request))
 }
 
 /**

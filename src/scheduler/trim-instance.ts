@@ -1,4 +1,5 @@
 import type { Instance, InstanceSpec, InstanceStatusFlavor } from '../apis/v1alpha1/instance.ts'
+import type { ObjectMeta } from '../kube/resource.ts'
 
 /**
  * Keeps of instances that nothing is being done to what the scheduler reads: there may be hundreds of thousands. What
@@ -14,20 +15,11 @@ export class InstanceTrimmer {
     if (status.taskState !== undefined || status.vmState === 'building' || 'migration' in status) {
       return instance
     }
-    const { name, namespace, uid, resourceVersion, deletionTimestamp, finalizers } = metadata
     const { vmState, host, flavor, triedHosts } = status
     return {
       apiVersion: this.#same(apiVersion),
       kind: this.#same(kind),
-      metadata: {
-        name,
-        ...(namespace !== undefined && { namespace: this.#same(namespace) }),
-        ...(uid !== undefined && { uid }),
-        ...(resourceVersion !== undefined && { resourceVersion }),
-        ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-        // Only whether there are any matters, and that only while it is deleted.
-        ...(finalizers && deletionTimestamp !== undefined && { finalizers }),
-      },
+      metadata: this.#metadata(metadata),
       spec: this.#spec(instance.spec),
       status: {
         ...(vmState && { vmState }),
@@ -35,6 +27,25 @@ export class InstanceTrimmer {
         ...(flavor && { flavor: this.#flavor(flavor) }),
         ...(triedHosts?.length && { triedHosts }),
       },
+    }
+  }
+
+  #metadata({
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    deletionTimestamp,
+    finalizers,
+  }: ObjectMeta): ObjectMeta {
+    return {
+      name,
+      ...(namespace !== undefined && { namespace: this.#same(namespace) }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+      // Only whether there are any matters, and that only while it is deleted.
+      ...(finalizers && deletionTimestamp !== undefined && { finalizers }),
     }
   }
 

@@ -6,8 +6,15 @@ import {
   type HostAggregateSpec,
 } from '../../src/apis/v1alpha1/host-aggregate.ts'
 import { SERVER_GROUP, type ServerGroupSpec } from '../../src/apis/v1alpha1/server-group.ts'
+import { SystemClock } from '../../src/common/clock.ts'
+import { newRequestId, RandomIds } from '../../src/common/ids.ts'
 import { NODE } from '../../src/dev/nodes.ts'
 import { apiVersionOf } from '../../src/kube/resource.ts'
+import { BuildRequestResolver } from '../../src/objects/build-request-resolver.ts'
+import { RpcClient } from '../../src/rpc/client.ts'
+import { dryRun, readManifest } from '../../src/scheduler/dry-run.ts'
+import { describeExplanations, explain } from '../../src/scheduler/explain.ts'
+import { SchedulerRpcApi } from '../../src/scheduler/rpcapi.ts'
 import { leave } from './audit.ts'
 import { makeFlavor, setComputeNode } from './catalogue.ts'
 import { eventually } from './eventually.ts'
@@ -182,6 +189,53 @@ export function describePlacement(makeWorld: MakeWorld): void {
         await dissolve('mistaken')
         await dissolve('empty')
       })
+    })
+
+    it('is told beforehand, and nothing is booked; afterwards it can be asked why', async () => {
+      const transport = world.broker.connect()
+      const ids = new RandomIds()
+      const rpc = new RpcClient({ transport, clock: new SystemClock(), ids }, { callTimeoutMs: 10_000 })
+      const deps = {
+        resolver: new BuildRequestResolver({ client: world.client }),
+        scheduler: new SchedulerRpcApi({ rpc }),
+      }
+      const ask = async (spec: object): ReturnType<typeof dryRun> => {
+        const text = JSON.stringify({ kind: 'Instance', metadata: { name: 'maybe' }, spec })
+        const instance = readManifest(text, project.namespace)
+        return dryRun(deps, { requestId: newRequestId(ids), user: '-', project: project.namespace }, instance)
+      }
+      try {
+        const [host = ''] = hostsOf(world)
+        const told = await ask({ flavor: 'm1.tiny', image: 'cirros', requestedHost: host })
+        expect(told.placement).toMatchObject({ host, considered: 3 })
+        expect(told.placement.filters.find(({ name }) => name === 'RequestedHostFilter')).toEqual({
+          name: 'RequestedHostFilter',
+          removed: 2,
+          reasons: [`2 not ${host}, which was asked for`],
+        })
+        const none = await ask({ flavor: 'm1.tiny', image: 'cirros', availabilityZone: 'pluto' })
+        expect(none.placement.host).toBe('')
+        expect(none.reason).toContain('AvailabilityZoneFilter took out 3')
+        const missing = ask({ flavor: 'm1.tiny', image: 'cirros', schedulerHints: { group: 'nobody' } })
+        await expect(missing).rejects.toThrow('Instance group nobody could not be found.')
+        expect(await project.all()).toEqual([])
+      } finally {
+        await transport.close()
+      }
+
+      const [host = ''] = await launch(['why'], {})
+      await project.actionEnd('why', 'create')
+      const [decision, ...others] = await explain(world.client, { namespace: project.namespace, name: 'why' })
+      expect(others).toEqual([])
+      expect(decision).toMatchObject({
+        action: 'create',
+        result: 'Success',
+        placement: { host, considered: 3 },
+      })
+      expect(describeExplanations('why', decision ? [decision] : [])).toContain(
+        `Host:        ${host}, the best of 3 that passed, of 3 considered`,
+      )
+      await remove('why')
     })
 
     it('by traits that the flavor asks for', async () => {
