@@ -10,6 +10,7 @@ import { NATS_AUTH_OPTIONS } from '../src/conf/nats-auth.ts'
 import { NATS_KEYS_OPTIONS } from '../src/conf/nats-keys.ts'
 import { NATS_RELOAD_OPTIONS } from '../src/conf/nats-reload.ts'
 import { describeOptions, type Options } from '../src/conf/options.ts'
+import { EXPLAIN_OPTIONS, SCHEDULE_SETTINGS } from '../src/conf/placement.ts'
 import { SCHEDULER_SETTINGS } from '../src/conf/scheduler.ts'
 
 const TARGET = 'docs/options.md'
@@ -44,6 +45,13 @@ ${section('kilonova nats-reload', NATS_RELOAD_OPTIONS)}
 
 ${describeOptions(CHECK_SETTINGS).replace(/^/gm, '  ')}
 
+## kilonova schedule
+
+\`--kubeconfig\`, the options of messaging, and
+
+${describeOptions(SCHEDULE_SETTINGS).replace(/^/gm, '  ')}
+
+${section('kilonova explain', EXPLAIN_OPTIONS)}
 ${section('kilonova dev, kilonova demo', DEV_OPTIONS)}`
 
 const isCurrent = existsSync(TARGET) && readFileSync(TARGET, 'utf8') === page

@@ -10,6 +10,7 @@ import { env } from './conf/env.ts'
 import { NATS_AUTH_OPTIONS } from './conf/nats-auth.ts'
 import { NATS_KEYS_OPTIONS } from './conf/nats-keys.ts'
 import { NATS_RELOAD_OPTIONS } from './conf/nats-reload.ts'
+import { EXPLAIN_OPTIONS, SCHEDULE_OPTIONS } from './conf/placement.ts'
 import { SCHEDULER_OPTIONS } from './conf/scheduler.ts'
 
 // What is in the image: the build follows these imports and no others, so nothing for trying and testing gets in.
@@ -54,6 +55,16 @@ const COMMANDS: Commands = {
     help: 'says what Kilonova needs in a cluster, what of it is missing, and how to get it',
     options: CHECK_OPTIONS,
     run: async (argv) => (await import('./cmd/check.ts')).runCheck(argv, env()),
+  },
+  schedule: {
+    help: 'with --dry-run, says where an instance would go and why, and does nothing',
+    options: SCHEDULE_OPTIONS,
+    run: async (argv) => (await import('./cmd/schedule.ts')).runSchedule(argv, env()),
+  },
+  explain: {
+    help: 'says why an instance is where it is: kilonova explain instance NAME',
+    options: EXPLAIN_OPTIONS,
+    run: async (argv) => (await import('./cmd/schedule.ts')).runExplain(argv, env()),
   },
   catalogue: {
     help: 'makes the classic flavors and a small image, where they are missing',

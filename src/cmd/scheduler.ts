@@ -12,6 +12,7 @@ import { InstanceStore } from '../objects/instance-store.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { AggregateDirectory } from '../scheduler/aggregate-directory.ts'
+import { AggregateReporter } from '../scheduler/aggregate-reporter.ts'
 import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { makeFilters } from '../scheduler/filters/registry.ts'
 import { HostManager } from '../scheduler/host-manager.ts'
@@ -23,7 +24,7 @@ import { SCHEDULER_RPC_VERSION, SCHEDULER_TOPIC } from '../scheduler/rpcapi.ts'
 import type { Policy } from '../scheduler/select-destination.ts'
 import { ServerGroups } from '../scheduler/server-groups.ts'
 import { hearHeartbeats, serveScheduler } from '../scheduler/service.ts'
-import { trimInstance } from '../scheduler/trim-instance.ts'
+import { InstanceTrimmer } from '../scheduler/trim-instance.ts'
 import { makeWeighers } from '../scheduler/weighers/registry.ts'
 import { ServiceMonitor } from '../servicegroup/monitor.ts'
 import { awaitDefinitions } from './await-definitions.ts'
@@ -34,6 +35,9 @@ import { untilAborted } from './signals.ts'
 /** How often at most the monitor looks for agents that fell silent. */
 const CHECK_INTERVAL_MS = 5_000
 
+/** How often at most aggregates are told what came of them. */
+const REPORT_INTERVAL_MS = 2_000
+
 const KINDS = [INSTANCE, COMPUTE_NODE, HOST_AGGREGATE, SERVER_GROUP, COMPUTE_QUOTA]
 
 /** nova-scheduler: the leader decides; the others follow bindings and heartbeats, ready to take over. */
@@ -43,7 +47,7 @@ export function buildScheduler(
 ): Service {
   const { client, clock, log, transport } = deps
   const informerDeps = { client, clock, log }
-  const instances = new Informer(informerDeps, { type: INSTANCE, trim: trimInstance })
+  const instances = new Informer(informerDeps, { type: INSTANCE, trim: new InstanceTrimmer().trim })
   const nodes = new Informer(informerDeps, { type: COMPUTE_NODE })
   const rpc = new RpcClient({ ...deps, log: log.named('nova.rpc.client') })
   const events = new EventRecorder(deps, { component: 'nova-scheduler', instance: settings.identity })
@@ -90,6 +94,10 @@ export function buildScheduler(
   }
   const manager = new SchedulerManager({ ...parts, cache: instances }, { maxAttempts: settings.maxAttempts })
   const moves = new MoveManager(parts)
+  const reporter = new AggregateReporter(
+    { ...informerDeps, aggregates, directory, isHost: (name) => nodes.store.get(name) !== undefined },
+    { intervalMs: REPORT_INTERVAL_MS },
+  )
   const target = { topic: SCHEDULER_TOPIC }
   const heartbeats = new RpcServer(deps, {
     target,
@@ -103,7 +111,6 @@ export function buildScheduler(
     const server = new RpcServer(deps, {
       target,
       version: SCHEDULER_RPC_VERSION,
-      calls: false,
       fanouts: false,
       maxConcurrent: settings.schedulerConcurrency,
       maxDeliveries: MAX_DELIVERIES,
@@ -111,12 +118,14 @@ export function buildScheduler(
     })
     serveScheduler(server, { manager, moves })
     monitor.start()
+    reporter.start()
     const starting = server.start().catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
     await untilAborted(signal)
     await server.stop()
     await starting
+    reporter.stop()
     monitor.stop()
   }
   const leadership = new Leadership(deps, {

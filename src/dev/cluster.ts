@@ -12,6 +12,7 @@ import type { AggregatedHandler } from './apiserver/http.ts'
 import { ApiServer } from './apiserver/server.ts'
 import { installCrds, kilonovaCrds, kubevirtCrds } from './crds.ts'
 import { AggregatedApi } from './kubevirt/aggregated-api.ts'
+import { Kubelet } from './kubevirt/kubelet.ts'
 import { KubeVirtStandIn } from './kubevirt/stand-in.ts'
 import { FakeHypervisor } from '../virt/fake/hypervisor.ts'
 import { createNode, nodeNames } from './nodes.ts'
@@ -56,6 +57,7 @@ export class DevCluster {
   #kubeConfig: KubeConfig | undefined
   #client: HttpKubeClient | undefined
   #standIn: KubeVirtStandIn | undefined
+  #kubelet: Kubelet | undefined
   #aggregatedApi: AggregatedApi | undefined
   #services: ServiceSet | undefined
 
@@ -100,11 +102,14 @@ export class DevCluster {
     ])
     const hosts = nodeNames(this.#options.nodes)
     const now = toTimestamp(this.#clock.now())
-    await Promise.all([seedCatalogue(client), ...hosts.map((host) => createNode(client, host, now))])
+    this.#kubelet = new Kubelet(deps)
+    const kubeletPort = await this.#kubelet.start()
+    const nodes = hosts.map((host) => createNode(client, host, now, kubeletPort))
+    await Promise.all([seedCatalogue(client), ...nodes])
 
     this.#standIn = new KubeVirtStandIn(
       { client: this.#open('kubevirt'), clock: this.#clock, log: this.#log },
-      { bootMs: this.#options.bootTimeMs, shutdownMs: this.#options.bootTimeMs / 2 },
+      { bootMs: this.#options.bootTimeMs, shutdownMs: this.#options.bootTimeMs / 2, hasLaunchers: true },
     )
     await this.#standIn.start()
     await this.#serveSubresources(client, this.#standIn)
@@ -131,6 +136,7 @@ export class DevCluster {
     await this.#services?.stopAll()
     await this.#aggregatedApi?.stop()
     await this.#standIn?.stop()
+    await this.#kubelet?.stop()
     await this.#client?.close()
     await this.apiServer?.stop()
     await this.#sink.close()

@@ -9,6 +9,8 @@ export interface Node extends KubeObject {
     readonly capacity?: Readonly<Record<string, string>>
     readonly conditions?: readonly object[]
     readonly nodeInfo?: Readonly<Record<string, string>>
+    readonly addresses?: readonly object[]
+    readonly daemonEndpoints?: object
   }
 }
 
@@ -33,8 +35,24 @@ export function nodeNames(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => `node-${index + 1}`)
 }
 
-/** Makes a Node that looks like one with KubeVirt on it: 8 CPUs, 32 GiB of memory, 500 GiB of disk. */
-export async function createNode(client: KubeClient, name: string, now: string): Promise<void> {
+/** Where the API server finds the kubelet of a Node. */
+export function kubeletAt(port: number): Pick<NonNullable<Node['status']>, 'addresses' | 'daemonEndpoints'> {
+  return {
+    addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+    daemonEndpoints: { kubeletEndpoint: { Port: port } },
+  }
+}
+
+/**
+ * Makes a Node that looks like one with KubeVirt on it: 8 CPUs, 32 GiB of memory, 500 GiB of disk. With the port of a
+ * kubelet on this machine, its Pods' logs can be read.
+ */
+export async function createNode(
+  client: KubeClient,
+  name: string,
+  now: string,
+  kubeletPort?: number,
+): Promise<void> {
   await createIfMissing(client, NODE, {
     apiVersion: 'v1',
     kind: 'Node',
@@ -66,6 +84,7 @@ export async function createNode(client: KubeClient, name: string, now: string):
         capacity: RESOURCES,
         allocatable: RESOURCES,
         conditions,
+        ...(kubeletPort !== undefined && kubeletAt(kubeletPort)),
         nodeInfo: {
           architecture: 'amd64',
           operatingSystem: 'linux',

@@ -14,6 +14,7 @@ import type { Logger } from '../common/log.ts'
 import { ConnectionStatus } from './connection-status.ts'
 import { type CredentialFiles, readCredentials } from './nats-credentials.ts'
 import { type ConnectTrouble, connectTroubleOf } from './nats-trouble.ts'
+import { LONGEST_CHEAP_PAUSE_MS, Redial } from './redial.ts'
 
 /** How to reach the broker; the rest of nats.js's options are the link's own business. */
 export interface NatsServerOptions
@@ -33,10 +34,6 @@ export interface NatsSession {
 const DIAL_TIMEOUT_MS = 5000
 /** A connection that is silently dead is seen after two of these. */
 const PING_INTERVAL_MS = 15_000
-const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 1000
-/** Who was refused is refused again most of the time, and asking costs the broker more than a dial. */
-const REFUSED_RETRY_MS = 5000
 const FLUSH_ON_CLOSE_MS = 1000
 const JETSTREAM_TIMEOUT_MS = 5000
 
@@ -82,7 +79,7 @@ export class NatsLink {
 
   /** Whether a lost broker was found again so lately that others may still be looking for it. */
   isJustBack(): boolean {
-    return this.#clock.now() - this.#backSince < 2 * LAST_RETRY_MS
+    return this.#clock.now() - this.#backSince < 2 * LONGEST_CHEAP_PAUSE_MS
   }
 
   /** Begins to connect, if it has not begun yet. */
@@ -184,7 +181,7 @@ export class NatsLink {
 
   /** Tries until it succeeds; undefined when the link was closed meanwhile. */
   async #dial(): Promise<NatsConnection | undefined> {
-    let delayMs = FIRST_RETRY_MS
+    const redial = new Redial(Math.random)
     while (!this.closed.aborted) {
       try {
         const { files = {}, ...options } = this.#options
@@ -203,10 +200,7 @@ export class NatsLink {
       } catch (error) {
         const trouble = connectTroubleOf(error)
         this.#sayWaiting(trouble)
-        // Not all services at once, when the broker comes back.
-        const jitter = 0.75 + Math.random() * 0.5
-        await this.#clock.sleep(delayMs * jitter, this.closed).catch(() => undefined)
-        delayMs = Math.min(delayMs * 2, trouble.kind === 'refused' ? REFUSED_RETRY_MS : LAST_RETRY_MS)
+        await this.#clock.sleep(redial.pauseMs(trouble.costly), this.closed).catch(() => undefined)
       }
     }
     return undefined

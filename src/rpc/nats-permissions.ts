@@ -41,6 +41,7 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
       return {
         publish: [
           names.cast(SCHEDULER, sender),
+          names.call(SCHEDULER, sender),
           names.castToAnyHost(COMPUTE, sender),
           names.callToAnyHost(COMPUTE, sender),
           ...STORES.flatMap((store) => makeStream(names, store)),
@@ -52,10 +53,11 @@ function ownPermissions(names: NatsNames, sender: Sender): OwnPermissions {
         publish: [
           names.castToAnyHost(COMPUTE, sender),
           names.deadLetter(SCHEDULER.topic, sender),
+          `${names.inboxPrefix({ service: 'api' })}.>`,
           ...consume(names, 'casts', names.castConsumer(SCHEDULER), names.casts(SCHEDULER)),
           ...STORES.flatMap((store) => makeStream(names, store)),
         ],
-        subscribe: [names.fanouts(SCHEDULER.topic)],
+        subscribe: [names.fanouts(SCHEDULER.topic), names.calls(SCHEDULER)],
       }
     case 'conductor':
       return {

@@ -1,4 +1,4 @@
-import { AuthorizationError, PermissionViolationError } from '@nats-io/transport-node'
+import { AuthorizationError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node'
 import { expect, it } from 'vitest'
 import { UnusableCredentials } from './nats-credentials.ts'
 import { connectTroubleOf, violationOf } from './nats-trouble.ts'
@@ -32,8 +32,24 @@ it.each([
     error: withCode('ECONNREFUSED', 'connection refused'),
     want: { kind: 'unreachable', reason: 'connection refused' },
   },
+  {
+    error: new Error('no connection', { cause: withCode('EPIPE', 'write EPIPE') }),
+    want: { kind: 'unreachable', reason: 'no connection' },
+  },
 ])('$error.message is $want.kind', ({ error, want }) => {
-  expect(connectTroubleOf(error)).toEqual(want)
+  expect(connectTroubleOf(error)).toMatchObject(want)
+})
+
+it.each([
+  { error: new AuthorizationError('Authorization Violation'), costly: true },
+  { error: new TimeoutError(), costly: true },
+  { error: withCode('EPIPE', 'write EPIPE'), costly: true },
+  { error: new Error('no connection', { cause: withCode('ECONNRESET', 'reset') }), costly: true },
+  { error: withCode('ECONNREFUSED', 'connection refused'), costly: false },
+  { error: withCode('ENOTFOUND', 'no such name'), costly: false },
+  { error: new UnusableCredentials('the token file is empty'), costly: false },
+])('$error.message gave the broker work: $costly', ({ error, costly }) => {
+  expect(connectTroubleOf(error).costly).toBe(costly)
 })
 
 it('a missing right is found behind the errors around it', () => {

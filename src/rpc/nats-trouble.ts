@@ -1,9 +1,11 @@
-import { AuthorizationError, PermissionViolationError } from '@nats-io/transport-node'
+import { AuthorizationError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node'
 import { messageOf } from '../common/errors.ts'
 import { UnusableCredentials } from './nats-credentials.ts'
 
 /** Why the broker cannot be reached: what kind of trouble, and the sentence for it. */
 export interface ConnectTrouble {
+  /** Whether the broker had work with the try, such as asking who we are. */
+  readonly costly: boolean
   readonly kind: 'unreachable' | 'refused' | 'untrusted' | 'credentials'
   readonly reason: string
 }
@@ -14,8 +16,17 @@ const CERTIFICATE_TROUBLE =
 /** What the other end of a TLS connection says before it ends it. */
 const TLS_ALERT = /^ERR_SSL_.*ALERT/
 
+/** How a connection ends that was there: the broker gave it up, or did not get to it. */
+const CUT_OFF: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET'])
+
 /** What a failed try to connect means. */
 export function connectTroubleOf(error: unknown): ConnectTrouble {
+  const { kind, reason } = kindOf(error)
+  const isCutOff = error instanceof TimeoutError || codes(error).some((code) => CUT_OFF.has(code))
+  return { kind, reason, costly: kind === 'refused' || isCutOff }
+}
+
+function kindOf(error: unknown): Pick<ConnectTrouble, 'kind' | 'reason'> {
   if (error instanceof UnusableCredentials) return { kind: 'credentials', reason: error.message }
   if (error instanceof AuthorizationError) {
     return { kind: 'refused', reason: `the broker refused our credentials (${error.message})` }

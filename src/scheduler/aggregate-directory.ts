@@ -90,7 +90,7 @@ export class AggregateDirectory implements HostFacts {
 
   #follow(aggregate: HostAggregate, isGone: boolean): void {
     const { name } = aggregate.metadata
-    const before = this.hostsOf(name)
+    const before = new Set(this.hostsOf(name))
     const after = isGone ? new Set<string>() : this.#chosenBy(aggregate)
     for (const host of before) if (!after.has(host)) this.#leave(name, host)
     for (const host of after) this.#join(aggregate, host)

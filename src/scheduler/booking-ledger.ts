@@ -53,6 +53,7 @@ export class BookingLedger {
   readonly #projects = new Map<string, ProjectUsage>()
   /** One object for each size there is: there are few, and many instances. */
   readonly #sizes = new Map<string, Amounts>()
+  readonly #owners = new Map<string, Owner>()
   readonly #onChange: (host: string) => void
 
   /** @param onChange is told of each host on which something else is booked now. */
@@ -71,7 +72,8 @@ export class BookingLedger {
 
   /** What the instance holds is this and nothing else; its claim stays. */
   book(uid: string, bookings: readonly Booking[], owner: Owner): void {
-    this.#hold(uid, { bookings, claim: this.#held.get(uid)?.claim, owner })
+    const claim = this.#held.get(uid)?.claim
+    this.#hold(uid, { bookings, owner: this.#same(owner), ...(claim && { claim }) })
   }
 
   /**
@@ -84,7 +86,7 @@ export class BookingLedger {
     this.#hold(uid, {
       bookings: held?.bookings ?? [],
       claim,
-      owner: owner ?? held?.owner ?? { project: '' },
+      owner: this.#same(owner ?? held?.owner ?? { project: '' }),
     })
   }
 
@@ -138,6 +140,14 @@ export class BookingLedger {
     for (const booking of before) this.#count(booking, -1)
     for (const booking of after) this.#count(booking, 1)
     for (const host of hostsOf([...before, ...after])) this.#onChange(host)
+  }
+
+  #same(owner: Owner): Owner {
+    const key = `${owner.project} ${owner.group ?? ''}`
+    const known = this.#owners.get(key)
+    if (known) return known
+    this.#owners.set(key, owner)
+    return owner
   }
 
   #countFor({ project, group }: Owner, bookings: readonly Booking[], by: 1 | -1): void {

@@ -19,7 +19,7 @@ import type { Owner } from './booking-ledger.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { explainNoValidHost, passedOf, type Selection } from './placement.ts'
 import { isPreempted } from './preempted.ts'
-import type { BuildInstancesArgs } from './rpcapi.ts'
+import type { BuildInstancesArgs, Destinations } from './rpcapi.ts'
 
 export interface SchedulerOptions {
   /** Hosts a build is sent to at most. Nova: [scheduler]max_attempts, 3. */
@@ -69,6 +69,26 @@ export class SchedulerManager {
    */
   async buildInstances(ctx: RequestContext, args: BuildInstancesArgs, agent?: string): Promise<void> {
     await this.#locks.run(args.request.instance.uid, () => this.#build(ctx, args, agent))
+  }
+
+  /**
+   * Where an instance would go if it were made now. Claims nothing, so another may be there first.
+   * @throws InstanceGroupNotFound, OverQuota
+   */
+  async selectDestinations(ctx: RequestContext, request: BuildRequest): Promise<Destinations> {
+    await this.#deps.scheduler.ready(request)
+    this.#deps.scheduler.checkQuota(request)
+    const { host, alternates, placement } = this.#deps.scheduler.select(request, {
+      ignoreHosts: [],
+      preferHosts: [],
+      maxAlternates: Math.min(MAX_ALTERNATES, this.#options.maxAttempts - 1),
+    })
+    this.#log.with(ctx).info('Told where an instance would go', {
+      host: placement.host,
+      considered: placement.considered,
+      passed: passedOf(placement),
+    })
+    return { alternates: [...alternates], placement, ...(!host && { reason: explainNoValidHost(placement) }) }
   }
 
   async #build(ctx: RequestContext, args: BuildInstancesArgs, agent: string | undefined): Promise<void> {

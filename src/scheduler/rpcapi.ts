@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import type { RequestContext } from '../common/context.ts'
-import { actionProgress } from '../objects/action-progress.ts'
-import { buildRequest } from '../objects/build-request.ts'
+import { actionProgress, placement } from '../objects/action-progress.ts'
+import { type BuildRequest, buildRequest } from '../objects/build-request.ts'
 import type { RpcClient } from '../rpc/client.ts'
 import { defineMethod } from '../rpc/method.ts'
 
-/** The newest version of this API. 1.0: build_instances, report_state. 1.1: move_instance. */
+/** The newest version of this API. 1.0: build_instances, report_state. 1.1: move_instance, select_destinations. */
 export const SCHEDULER_RPC_VERSION = '1.1'
 export const SCHEDULER_TOPIC = 'scheduler'
 
@@ -30,6 +30,21 @@ export const reportState = defineMethod({
   args: z.object({ host: z.string(), version: z.string() }),
 })
 
+/** Nova's, for one instance, and it claims nothing: for who wants to know where an instance would go. */
+export const selectDestinations = defineMethod({
+  name: 'select_destinations',
+  version: '1.1',
+  args: z.object({ request: buildRequest }),
+  result: z.object({
+    /** The next best, best first. */
+    alternates: z.array(z.string()),
+    placement,
+    /** Without a host, why. */
+    reason: z.string().optional(),
+  }),
+})
+export type Destinations = z.infer<typeof selectDestinations.result>
+
 /** The client side of the scheduler's messages: nova.scheduler.rpcapi and the conductor's build_instances. */
 export class SchedulerRpcApi {
   readonly #rpc: RpcClient
@@ -46,6 +61,14 @@ export class SchedulerRpcApi {
   /** Asks for another host for an instance that moves, or for one again where it has none. Nova: the conductor's migrate_server. */
   async moveInstance(ctx: RequestContext, args: BuildInstancesArgs): Promise<void> {
     await this.#rpc.cast(ctx, { topic: SCHEDULER_TOPIC }, moveInstance, args)
+  }
+
+  /**
+   * Asks where an instance would go if it were made now.
+   * @throws InstanceGroupNotFound, OverQuota
+   */
+  async selectDestinations(ctx: RequestContext, request: BuildRequest): Promise<Destinations> {
+    return this.#rpc.call(ctx, { topic: SCHEDULER_TOPIC }, selectDestinations, { request })
   }
 
   /** A compute agent's heartbeat. Nova: the service record's report_count. */

@@ -5,9 +5,9 @@ import type { RpcServer } from '../rpc/server.ts'
 import type { ServiceMonitor } from '../servicegroup/monitor.ts'
 import type { SchedulerManager } from './manager.ts'
 import type { MoveManager } from './move-manager.ts'
-import { buildInstances, moveInstance, reportState } from './rpcapi.ts'
+import { buildInstances, moveInstance, reportState, selectDestinations } from './rpcapi.ts'
 
-/** Names the handlers of the scheduler's casts; only the leader takes them. */
+/** Names the handlers of the scheduler's casts and calls; only the leader takes them. */
 export function serveScheduler(
   server: RpcServer,
   { manager, moves }: { readonly manager: SchedulerManager; readonly moves: MoveManager },
@@ -19,6 +19,7 @@ export function serveScheduler(
     .handle(moveInstance, (ctx, args, { sender }) =>
       whileAvailable(() => moves.moveInstance(ctx, args, agentOf(sender))),
     )
+    .handle(selectDestinations, (ctx, { request }) => manager.selectDestinations(ctx, request))
 }
 
 function agentOf(sender: Sender): string | undefined {

@@ -1,37 +1,75 @@
-import type { Instance } from '../apis/v1alpha1/instance.ts'
+import type { Instance, InstanceSpec, InstanceStatusFlavor } from '../apis/v1alpha1/instance.ts'
+import type { ObjectMeta } from '../kube/resource.ts'
 
 /**
- * Of an instance that nothing is being done to, what the scheduler reads: there may be hundreds of thousands. Who
- * needs the whole of one asks the API server.
+ * Keeps of instances that nothing is being done to what the scheduler reads: there may be hundreds of thousands. What
+ * they have in common is kept once. Who needs the whole of one asks the API server.
  */
-export function trimInstance(instance: Instance): Instance {
-  const { apiVersion, kind, metadata, spec, status } = instance
-  if (status.taskState !== undefined || status.vmState === 'building' || 'migration' in status)
-    return instance
-  const { name, namespace, uid, resourceVersion, deletionTimestamp, finalizers } = metadata
-  const { vmState, host, flavor, triedHosts } = status
-  return {
-    apiVersion,
-    kind,
-    metadata: {
+export class InstanceTrimmer {
+  readonly #specs = new Map<string, InstanceSpec>()
+  readonly #flavors = new Map<string, InstanceStatusFlavor>()
+  readonly #names = new Map<string, string>()
+
+  readonly trim = (instance: Instance): Instance => {
+    const { apiVersion, kind, metadata, status } = instance
+    if (status.taskState !== undefined || status.vmState === 'building' || 'migration' in status) {
+      return instance
+    }
+    const { vmState, host, flavor, triedHosts } = status
+    return {
+      apiVersion: this.#same(apiVersion),
+      kind: this.#same(kind),
+      metadata: this.#metadata(metadata),
+      spec: this.#spec(instance.spec),
+      status: {
+        ...(vmState && { vmState }),
+        ...(host !== undefined && { host: this.#same(host) }),
+        ...(flavor && { flavor: this.#flavor(flavor) }),
+        ...(triedHosts?.length && { triedHosts }),
+      },
+    }
+  }
+
+  #metadata({
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    deletionTimestamp,
+    finalizers,
+  }: ObjectMeta): ObjectMeta {
+    return {
       name,
-      ...(namespace !== undefined && { namespace }),
+      ...(namespace !== undefined && { namespace: this.#same(namespace) }),
       ...(uid !== undefined && { uid }),
       ...(resourceVersion !== undefined && { resourceVersion }),
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-      ...(finalizers && { finalizers }),
-    },
-    spec: {
-      flavor: spec.flavor,
-      image: spec.image,
-      powerState: spec.powerState,
-      ...(spec.schedulerHints && { schedulerHints: spec.schedulerHints }),
-    },
-    status: {
-      ...(vmState && { vmState }),
-      ...(host !== undefined && { host }),
-      ...(flavor && { flavor }),
-      ...(triedHosts && { triedHosts }),
-    },
+      // Only whether there are any matters, and that only while it is deleted.
+      ...(finalizers && deletionTimestamp !== undefined && { finalizers }),
+    }
   }
+
+  #same(text: string): string {
+    const known = this.#names.get(text)
+    if (known !== undefined) return known
+    this.#names.set(text, text)
+    return text
+  }
+
+  #spec({ flavor, image, powerState, schedulerHints }: InstanceSpec): InstanceSpec {
+    const spec = { flavor, image, powerState, ...(schedulerHints && { schedulerHints }) }
+    if (schedulerHints) return spec
+    return held(this.#specs, `${flavor} ${image} ${powerState}`, spec)
+  }
+
+  #flavor(flavor: InstanceStatusFlavor): InstanceStatusFlavor {
+    return held(this.#flavors, JSON.stringify(flavor), flavor)
+  }
+}
+
+function held<T>(all: Map<string, T>, key: string, value: T): T {
+  const known = all.get(key)
+  if (known !== undefined) return known
+  all.set(key, value)
+  return value
 }

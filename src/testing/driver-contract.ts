@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { describeConsole } from './driver-contract/console.ts'
 import { describeLifetime } from './driver-contract/lifetime.ts'
 import { describeMoves } from './driver-contract/moves.ts'
 import { describePause } from './driver-contract/pause.ts'
@@ -21,6 +22,7 @@ export function describeDriverContract(driverName: string, makeWorld: () => Prom
     describeReboot(trial)
     describeRescue(trial)
     describeMoves(trial)
+    describeConsole(trial)
     describeLifetime(trial)
   })
 }

@@ -2,6 +2,7 @@ import { SystemClock } from '../common/clock.ts'
 import type { Logger } from '../common/log.ts'
 import { REBOOTS_ANNOTATION } from '../dev/kubevirt/behaviour.ts'
 import { KubeVirtStandIn } from '../dev/kubevirt/stand-in.ts'
+import { kubeletAt } from '../dev/nodes.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import {
@@ -31,6 +32,8 @@ export interface KubeVirtWorldOptions {
   readonly log: Logger
   /** The client the drivers use; it reaches the stand-in's subresources. */
   readonly driverClient: (standIn: KubeVirtStandIn) => KubeClient
+  /** The port of a `Kubelet`: guests then have a console that can be read. */
+  readonly kubeletPort?: number
   readonly standIn?: { readonly bootMs?: number; readonly shutdownMs?: number }
 }
 
@@ -66,11 +69,12 @@ export async function makeKubeVirtWorld(options: KubeVirtWorldOptions): Promise<
     {
       bootMs: 2,
       shutdownMs: 1,
+      hasLaunchers: options.kubeletPort !== undefined,
       ...options.standIn,
       behaviour: () => (isBootHeld ? { boot: 'never' } : {}),
     },
   )
-  for (const host of HOSTS) await makeNode(client, nodeOf(host))
+  for (const host of HOSTS) await makeNode(client, nodeOf(host), options.kubeletPort)
   await standIn.start()
   const drivers: KubeVirtDriver[] = []
   const foreign = new Map<string, VirtualMachine>()
@@ -173,12 +177,13 @@ async function find<T extends KubeObject>(
 }
 
 /** A node that kubelet would have made. */
-async function makeNode(client: KubeClient, name: string): Promise<void> {
+async function makeNode(client: KubeClient, name: string, kubeletPort: number | undefined): Promise<void> {
   const status = {
     allocatable: { cpu: '7910m', memory: '16282508Ki', 'ephemeral-storage': '100Gi' },
     nodeInfo: { architecture: 'amd64' },
-    conditions: [{ type: 'Ready', status: 'True' }],
-  } as const
+    conditions: [{ type: 'Ready', status: 'True' } as const],
+    ...(kubeletPort !== undefined && kubeletAt(kubeletPort)),
+  }
   await client.create(NODE, { apiVersion: 'v1', kind: 'Node', metadata: { name } })
   await client.mergePatch(NODE, { name }, { status }, { subresource: 'status' })
 }

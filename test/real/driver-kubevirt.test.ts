@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SystemClock } from '../../src/common/clock.ts'
 import { AggregatedApi } from '../../src/dev/kubevirt/aggregated-api.ts'
+import { Kubelet } from '../../src/dev/kubevirt/kubelet.ts'
 import { Subresources } from '../../src/dev/kubevirt/subresources.ts'
 import { HttpKubeClient } from '../../src/kube/http-client.ts'
 import { loadKubeConfig } from '../../src/kube/kube-config.ts'
@@ -25,6 +26,8 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
   let plane: ControlPlane
   let client: HttpKubeClient
   let api: AggregatedApi
+  let kubelet: Kubelet
+  let kubeletPort: number
 
   beforeAll(async () => {
     plane = await startControlPlane()
@@ -40,9 +43,12 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
       { handle: async (method, path, body) => subresources.handle(method, path, body) },
     )
     await api.start()
+    kubelet = new Kubelet({ client, clock })
+    kubeletPort = await kubelet.start()
   })
 
   afterAll(async () => {
+    await kubelet?.stop()
     await api?.stop()
     await client?.close()
     await plane?.stop()
@@ -146,6 +152,7 @@ describe.skipIf(needed !== undefined)('on a real API server', () => {
       client,
       log,
       driverClient: makeClient,
+      kubeletPort,
     }),
   )
 })

@@ -10,6 +10,7 @@ import { seedCatalogue } from '../../src/objects/catalogue.ts'
 import { type CustomResourceDefinition, installCrds, kilonovaCrds } from '../../src/dev/crds.ts'
 import { AggregatedApi } from '../../src/dev/kubevirt/aggregated-api.ts'
 import { InstanceFollower } from '../../src/dev/instance-follower.ts'
+import { Kubelet } from '../../src/dev/kubevirt/kubelet.ts'
 import { KubeVirtStandIn } from '../../src/dev/kubevirt/stand-in.ts'
 import { createNode, nodeNames } from '../../src/dev/nodes.ts'
 import { HttpKubeClient } from '../../src/kube/http-client.ts'
@@ -62,10 +63,16 @@ export async function makeRealWorld(
   await installCrds({ client, clock }, crds, { replace: false })
   const doors = installed ? await guardedDoors(plane, installed) : await openDoors(plane)
   const now = toTimestamp(clock.now())
-  await Promise.all([seedCatalogue(client), ...hosts.map((host) => createNode(client, host, now))])
+  const kubelet = new Kubelet({ client, clock })
+  const kubeletPort = await kubelet.start()
+  const nodes = hosts.map((host) => createNode(client, host, now, kubeletPort))
+  await Promise.all([seedCatalogue(client), ...nodes])
 
   const bootMs = options.bootTimeMs ?? 0
-  const standIn = new KubeVirtStandIn({ client, clock, log: silent }, { bootMs, shutdownMs: bootMs / 2 })
+  const standIn = new KubeVirtStandIn(
+    { client, clock, log: silent },
+    { bootMs, shutdownMs: bootMs / 2, hasLaunchers: true },
+  )
   await standIn.start()
   const subresources = new AggregatedApi(
     { client, clock, log: silent },
@@ -115,6 +122,7 @@ export async function makeRealWorld(
       follower.stop()
       await processes.killAll()
       await standIn.stop()
+      await kubelet.stop()
       await subresources.stop()
       await client.close()
       await Promise.all([plane.stop(), doors.stop()])

@@ -9,7 +9,7 @@ import { eventually } from '../scenarios/eventually.ts'
 import { Installation } from './installation.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
 import { installKubeVirtCrds } from './parts/crds.ts'
-import { makeSecret, makeVm, secretsOf, vmsOf } from './rights-objects.ts'
+import { makeRescueDisk, makeSecret, makeVm, secretsOf, vmsOf } from './rights-objects.ts'
 import { type Answer, ask, type Asked, bearer } from './requests.ts'
 import { setupNeeded } from './setup-needed.ts'
 
@@ -20,6 +20,28 @@ if (needed !== undefined) console.log(needed)
 const LONG = `${'n'.repeat(60)}.example.org`
 const VMS = vmsOf('default')
 const SECRETS = secretsOf('default')
+const DISKS = '/apis/cdi.kubevirt.io/v1beta1/namespaces/default/datavolumes'
+
+/** CDI's kind, without a schema. */
+const DATA_VOLUMES = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'datavolumes.cdi.kubevirt.io' },
+  spec: {
+    group: 'cdi.kubevirt.io',
+    scope: 'Namespaced',
+    names: { kind: 'DataVolume', plural: 'datavolumes', singular: 'datavolume' },
+    versions: [
+      {
+        name: 'v1beta1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+}
+
 /** As for a rescue. */
 const RESCUED = {
   spec: {
@@ -304,6 +326,48 @@ describe.skipIf(needed !== undefined)('the agent of a node', () => {
       )
     },
   )
+
+  describe('of the disks of a rescue', () => {
+    beforeAll(async () => {
+      await put('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', DATA_VOLUMES)
+      await eventually('DataVolumes are served', async () => {
+        const { status } = await ask(plane, {}, { method: 'GET', path: DISKS })
+        return status === 200
+      })
+      await put(DISKS, makeRescueDisk('ours', 'node-1'))
+      await put(DISKS, makeRescueDisk('theirs', 'node-2'))
+      await put(DISKS, makeRescueDisk('root', 'node-1', { name: 'root-root-uid-of-r' }))
+      await put(DISKS, makeRescueDisk('foreign', 'node-1', { ownerReferences: [] }))
+    })
+
+    const remove = (name: string): Asked => ({ method: 'DELETE', path: `${DISKS}/${name}` })
+
+    it('removes the one of its own node', async () => {
+      expect(await by('node-1', remove('ours-rescue-uid-of-o'))).toMatchObject({ status: 200 })
+    })
+
+    it.each([
+      {
+        what: 'of another node',
+        name: 'theirs-rescue-uid-of-t',
+        says: 'only what bears the label compute.kilonova.dev/host of its own node',
+      },
+      { what: 'that an instance runs from', name: 'root-root-uid-of-r', says: 'removes no disk but the one' },
+      { what: 'that no VM owns', name: 'foreign-rescue-uid-of-f', says: 'removes no disk but the one' },
+    ])('removes none $what', async ({ name, says }) => {
+      const { status, message } = await by('node-1', remove(name))
+
+      expect(message).toContain(says)
+      expect(status).toBe(422)
+    })
+
+    it('makes none', async () => {
+      const body = makeRescueDisk('new', 'node-1')
+      const { message } = await by('node-1', { method: 'POST', path: DISKS, body })
+
+      expect(message).toContain('cannot create resource "datavolumes"')
+    })
+  })
 
   it('learns whether a Secret is there, and nothing more', async () => {
     const path = `${SECRETS}?dryRun=All`

@@ -1,5 +1,6 @@
 import type { GuestSpec } from '../../src/virt/driver.ts'
 import type { Secret, VirtualMachine } from '../../src/virt/kubevirt/resources.ts'
+import { toRescueParts } from '../../src/virt/kubevirt/rescue-template.ts'
 import { toUserDataSecret, toVirtualMachine } from '../../src/virt/kubevirt/to-virtual-machine.ts'
 
 export const vmsOf = (namespace: string): string =>
@@ -70,4 +71,18 @@ export function makeSecret(
   const secret = toUserDataSecret(guestOf(name), host)
   if (!secret) throw new Error('no user data')
   return { ...secret, ...changes, metadata: { ...secret.metadata, ...changes.metadata } }
+}
+
+/** The disk that KubeVirt makes of a VM's template for a rescue on a host, with changes. */
+export function makeRescueDisk(name: string, host: string, changes: object = {}): object {
+  const guest = guestOf(name)
+  const disk = { kind: 'dataVolume', source: { pvc: { namespace: 'images', name: 'golden' } } } as const
+  const { template } = toRescueParts(disk, guest, makeVm(name, host))
+  const owner = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name, uid: 'vm', controller: true }
+  return {
+    apiVersion: 'cdi.kubevirt.io/v1beta1',
+    kind: 'DataVolume',
+    metadata: { namespace: 'default', ...template?.metadata, ownerReferences: [owner], ...changes },
+    spec: template?.spec,
+  }
 }

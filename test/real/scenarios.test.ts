@@ -13,6 +13,7 @@ import { describeLifeCycle } from '../scenarios/life-cycle.ts'
 import { describeLocks } from '../scenarios/locks.ts'
 import { describeMessages } from '../scenarios/messages.ts'
 import { describeMoves } from '../scenarios/moves.ts'
+import { describePlacement } from '../scenarios/placement.ts'
 import { describeNoKubeVirt } from '../scenarios/no-kubevirt.ts'
 import { describeOperations } from '../scenarios/operations.ts'
 import { describeRaces } from '../scenarios/races.ts'
@@ -39,6 +40,7 @@ const SELDOM: ReadonlySet<string> = new Set([
   'conductor: patch events',
   // A message came before the watch told of its instance.
   'scheduler: get compute.kilonova.dev/instances',
+  'scheduler: get compute.kilonova.dev/servergroups',
   // An agent that died in a build asks anew what to build, and the conductor's caches know it not.
   'conductor: get compute.kilonova.dev/flavors',
   'conductor: get compute.kilonova.dev/images',
@@ -47,6 +49,26 @@ const SELDOM: ReadonlySet<string> = new Set([
   'compute: update subresources.kubevirt.io/virtualmachineinstances/pause',
   'compute: update subresources.kubevirt.io/virtualmachineinstances/unpause',
   'compute: update subresources.kubevirt.io/virtualmachineinstances/softreboot',
+  'compute: get kubevirt.io/virtualmachineinstancemigrations',
+  'compute: list kubevirt.io/virtualmachineinstancemigrations',
+  'compute: watch kubevirt.io/virtualmachineinstancemigrations',
+  'compute: create kubevirt.io/virtualmachineinstancemigrations',
+  'compute: delete kubevirt.io/virtualmachineinstancemigrations',
+  'compute: get snapshot.kubevirt.io/virtualmachinesnapshots',
+  'compute: list snapshot.kubevirt.io/virtualmachinesnapshots',
+  'compute: watch snapshot.kubevirt.io/virtualmachinesnapshots',
+  'compute: create snapshot.kubevirt.io/virtualmachinesnapshots',
+  'compute: get snapshot.kubevirt.io/virtualmachinesnapshotcontents',
+  'compute: patch persistentvolumeclaims',
+  'conductor: create compute.kilonova.dev/images',
+  'conductor: get kubevirt.io/virtualmachines',
+  'conductor: patch kubevirt.io/virtualmachines',
+  'conductor: get kubevirt.io/virtualmachineinstances',
+  'conductor: patch kubevirt.io/virtualmachineinstances',
+  'conductor: delete kubevirt.io/virtualmachineinstances',
+  'conductor: list pods',
+  'conductor: delete pods',
+  'compute: delete cdi.kubevirt.io/datavolumes',
   'compute: list pods',
   'compute: get pods/log',
 ])
@@ -85,6 +107,7 @@ describe.skipIf(needed !== undefined)(
     describeBadInput(worlds.make)
     describeFailedBuilds(worlds.make)
     describeBuildSlots(worlds.make)
+    describePlacement(worlds.make)
     describeRaces(worlds.make)
     describeLocks(worlds.make)
     describeKubectl(worlds.make)

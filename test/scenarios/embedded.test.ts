@@ -9,6 +9,7 @@ import { describeLifeCycle } from './life-cycle.ts'
 import { describeLocks } from './locks.ts'
 import { describeMessages } from './messages.ts'
 import { describeNoKubeVirt } from './no-kubevirt.ts'
+import { describePlacement } from './placement.ts'
 import { describeRaces } from './races.ts'
 
 describe('on the embedded cluster', () => {
@@ -16,6 +17,7 @@ describe('on the embedded cluster', () => {
   describeBadInput(makeEmbeddedWorld)
   describeFailedBuilds(makeEmbeddedWorld)
   describeBuildSlots(makeEmbeddedWorld)
+  describePlacement(makeEmbeddedWorld)
   describeRaces(makeEmbeddedWorld)
   describeLocks(makeEmbeddedWorld)
   describeMessages(makeEmbeddedWorld)

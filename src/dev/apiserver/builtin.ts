@@ -154,6 +154,15 @@ export const BUILTIN_RESOURCES: readonly LooseResource[] = [
   },
   {
     ...CORE,
+    kind: 'PersistentVolumeClaim',
+    plural: 'persistentvolumeclaims',
+    namespaced: true,
+    shortNames: ['pvc'],
+    hasStatus: true,
+    description: 'PersistentVolumeClaim is a request for a persistent volume.',
+  },
+  {
+    ...CORE,
     kind: 'Pod',
     plural: 'pods',
     namespaced: true,

@@ -6,6 +6,7 @@ import { discover, VERSION } from './discovery.ts'
 import type { Fault, Faults } from './faults.ts'
 import type { RequestMetrics } from './metrics.ts'
 import type { OpenApi } from './openapi.ts'
+import type { PodLogs } from './pod-log.ts'
 import type { Registry } from './registry.ts'
 import { acceptedFormat, parseResourcePath, type ResourcePath, verbOf } from './request.ts'
 import type { ResourceType } from './resource.ts'
@@ -41,6 +42,7 @@ export class HttpHandler {
   readonly #openApi: OpenApi
   readonly #faults: Faults
   readonly #metrics: RequestMetrics
+  readonly #podLogs: PodLogs
   #aggregated: { readonly prefix: string; readonly handle: AggregatedHandler } | undefined
 
   constructor(deps: {
@@ -49,12 +51,14 @@ export class HttpHandler {
     readonly openApi: OpenApi
     readonly faults: Faults
     readonly metrics: RequestMetrics
+    readonly podLogs: PodLogs
   }) {
     this.#registry = deps.registry
     this.#api = deps.api
     this.#openApi = deps.openApi
     this.#faults = deps.faults
     this.#metrics = deps.metrics
+    this.#podLogs = deps.podLogs
   }
 
   /** Has everything below `prefix` answered by `handle`. */
@@ -66,7 +70,8 @@ export class HttpHandler {
     try {
       const url = new URL(request.url ?? '/', 'http://localhost')
       if (await this.#passOn(url.pathname, request, response)) return
-      if (!this.#document(url.pathname, request, response)) await this.#resource(url, request, response)
+      if (this.#document(url.pathname, request, response)) return
+      if (!(await this.#podLog(url, request, response))) await this.#resource(url, request, response)
     } catch (error) {
       sendError(response, error)
     }
@@ -107,6 +112,13 @@ export class HttpHandler {
     const found = discover(this.#registry, path, accept)
     if (found) send(response, 200, JSON.stringify(found.body), found.contentType)
     return found !== undefined
+  }
+
+  async #podLog(url: URL, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const { resource, subresource, namespace = '', name = '' } = parseResourcePath(url.pathname) ?? {}
+    if (request.method !== 'GET' || resource !== 'pods' || subresource !== 'log') return false
+    send(response, 200, await this.#podLogs.read(namespace, name, url.searchParams), 'text/plain')
+    return true
   }
 
   async #resource(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -14,6 +14,7 @@ import { type AggregatedHandler, HttpHandler } from './http.ts'
 import { clone, getString, type JsonObject, metaOf, textOf } from './json.ts'
 import { RequestMetrics } from './metrics.ts'
 import { OpenApi } from './openapi.ts'
+import { PodLogs } from './pod-log.ts'
 import { Reader } from './reader.ts'
 import { Registry } from './registry.ts'
 import { collectionKey, type ResourceType } from './resource.ts'
@@ -88,6 +89,7 @@ export class ApiServer {
       openApi,
       faults: this.faults,
       metrics: new RequestMetrics(),
+      podLogs: new PodLogs({ store }),
     })
     for (const resource of [...BUILTIN_RESOURCES, CRD_RESOURCE, ...(options.resources ?? [])]) {
       registry.register(looseResource(resource))

@@ -2,15 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { SystemClock } from '../../common/clock.ts'
 import { serviceContext } from '../../common/context.ts'
 import { GuestOperationFailure, NotSupported } from '../../common/errors.ts'
+import { isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { type KubeVirtWorld, makeKubeVirtWorld } from '../../testing/kubevirt-world.ts'
 import { captureLog, type LogCapture } from '../../testing/log-capture.ts'
 import { recordWrites } from '../../testing/recording-client.ts'
 import { until } from '../../testing/until.ts'
 import type { ComputeDriver, DiskSource, GuestSpec } from '../../virt/driver.ts'
+import { DATA_VOLUME } from '../../virt/kubevirt/data-volume.ts'
 import { VIRTUAL_MACHINE, type VirtualMachine } from '../../virt/kubevirt/resources.ts'
 import { ApiServer } from '../apiserver/server.ts'
-import { kubevirtCrds } from '../crds.ts'
+import { installCrds, kubevirtCrds } from '../crds.ts'
 
 const server = new ApiServer({}, { crds: kubevirtCrds() })
 const ctx = serviceContext('req-1')
@@ -66,6 +68,20 @@ async function spawn(change: Partial<GuestSpec> = {}): Promise<GuestSpec> {
   return guest
 }
 
+/** CDI's kind, without a schema. */
+async function installDataVolumes(): Promise<void> {
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+  const version = { name: 'v1beta1', served: true, storage: true, schema }
+  const names = { kind: 'DataVolume', plural: 'datavolumes', singular: 'datavolume' }
+  const crd = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'datavolumes.cdi.kubevirt.io' },
+    spec: { group: 'cdi.kubevirt.io', scope: 'Namespaced', names, versions: [version] },
+  }
+  await installCrds({ client, clock: new SystemClock() }, [crd], { replace: true })
+}
+
 async function vmOf({ namespace, name }: GuestSpec): Promise<VirtualMachine> {
   return client.get(VIRTUAL_MACHINE, { namespace, name })
 }
@@ -102,10 +118,11 @@ describe('KubeVirtDriver', () => {
     expect(takeWrites()).toEqual(['mergePatch virtualmachines', 'PUT stop', 'mergePatch virtualmachines'])
     await driver.rescue(ctx, guest, { disk: RESCUE_DISK })
     expect(takeWrites()).toEqual([])
+    const [patch, stop, removal] = ['mergePatch virtualmachines', 'PUT stop', 'delete datavolumes']
     await driver.unrescue(ctx, guest, { powerOn: true })
-    expect(takeWrites()).toEqual(['mergePatch virtualmachines', 'PUT stop', 'mergePatch virtualmachines'])
+    expect(takeWrites()).toEqual([patch, stop, removal, patch])
     await driver.unrescue(ctx, guest, { powerOn: true })
-    expect(takeWrites()).toEqual([])
+    expect(takeWrites()).toEqual([removal])
   })
 
   it('tells each step once, under the request and the instance', async () => {
@@ -197,9 +214,9 @@ describe('KubeVirtDriver', () => {
       says: 'the instance itself runs from the claim mine',
     },
     {
-      what: 'an image that is to be imported',
+      what: 'an image that is to be imported, who has no disk of such a size',
       disk: { kind: 'dataVolume', source: { http: { url: 'http://x/y.img' } } },
-      says: 'has to be imported or copied to a disk first',
+      says: 'the instance has no disk whose size it could get',
     },
   ])('does not rescue a guest from $what, and leaves it running', async ({ disk, says }) => {
     const guest = await spawn({ disk: { kind: 'persistentVolumeClaim', claimName: 'mine' } })
@@ -211,6 +228,77 @@ describe('KubeVirtDriver', () => {
     await expect(rescuing).rejects.toThrow(says)
     expect(writes).toEqual([])
     expect(await world.runOf(guest)).toBe(run)
+  })
+
+  const IMPORTED = { kind: 'dataVolume', source: { http: { url: 'http://x/own.img' } } } as const
+
+  it.each<{ what: string; disk: DiskSource; storage: object }>([
+    {
+      what: 'an import, as large as its own disk',
+      disk: {
+        kind: 'dataVolume',
+        source: { http: { url: 'http://x/rescue.img' } },
+        storageClassName: 'fast',
+      },
+      storage: { storageClassName: 'fast', resources: { requests: { storage: '7Gi' } } },
+    },
+    {
+      what: 'a copy, as large as what it is of',
+      disk: { kind: 'dataVolume', source: { pvc: { namespace: 'images', name: 'golden' } } },
+      storage: {},
+    },
+  ])('rescues from $what, which goes with the rescue', async ({ disk, storage }) => {
+    const guest = await spawn({ disk: IMPORTED, diskGb: 7 })
+    const before = (await vmOf(guest)).spec
+    const name = `${guest.name}-rescue-${guest.uid.slice(0, 8)}`
+    await installDataVolumes()
+    const ref = { namespace: guest.namespace, name }
+    const dataVolume = { apiVersion: 'cdi.kubevirt.io/v1beta1', kind: 'DataVolume', metadata: ref }
+
+    await driver.rescue(ctx, guest, { disk })
+    const { dataVolumeTemplates, template } = (await vmOf(guest)).spec
+    expect(dataVolumeTemplates).toHaveLength(2)
+    expect(dataVolumeTemplates?.[1]).toEqual({
+      metadata: {
+        name,
+        labels: {
+          'compute.kilonova.dev/host': world.nodeOf('node-1'),
+          'compute.kilonova.dev/instance-uid': guest.uid,
+        },
+      },
+      spec: { source: 'source' in disk ? disk.source : undefined, storage },
+    })
+    expect(template.spec.volumes).toContainEqual({ name: 'rescue', dataVolume: { name } })
+    // As KubeVirt does.
+    await client.create(DATA_VOLUME, dataVolume)
+
+    await driver.unrescue(ctx, guest, { powerOn: true })
+
+    expect((await vmOf(guest)).spec).toEqual(before)
+    await expect(client.get(DATA_VOLUME, ref)).rejects.toSatisfy(isNotFound)
+  })
+
+  it('does not put another rescue disk in the place of one that was made', async () => {
+    const guest = await spawn({ disk: IMPORTED, diskGb: 7 })
+    await driver.rescue(ctx, guest, { disk: IMPORTED })
+    const run = await world.runOf(guest)
+
+    const rescuing = driver.rescue(ctx, guest, { disk: RESCUE_DISK })
+
+    await expect(rescuing).rejects.toThrow('it is being rescued from another disk; unrescue it first')
+    expect(await world.runOf(guest)).toBe(run)
+  })
+
+  it('leaves a VM without disks of its own as it was after a rescue from a copy', async () => {
+    const guest = await spawn()
+    const before = (await vmOf(guest)).spec
+    const source = { pvc: { namespace: 'images', name: 'golden' } }
+
+    await driver.rescue(ctx, guest, { disk: { kind: 'dataVolume', source } })
+    expect((await vmOf(guest)).spec.dataVolumeTemplates).toHaveLength(1)
+    await driver.unrescue(ctx, guest, { powerOn: true })
+
+    expect((await vmOf(guest)).spec).toEqual(before)
   })
 
   it('says what to do in place of a suspend', async () => {

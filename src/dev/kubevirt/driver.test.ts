@@ -17,19 +17,25 @@ import { NODE, SECRET, VIRTUAL_MACHINE, VIRTUAL_MACHINE_INSTANCE } from '../../v
 import { ApiServer } from '../apiserver/server.ts'
 import { NODE_GUESTS_ANNOTATION } from './behaviour.ts'
 import { kubevirtCrds } from '../crds.ts'
+import { Kubelet } from './kubelet.ts'
 import type { KubeVirtStandIn } from './stand-in.ts'
 
 const server = new ApiServer({}, { crds: kubevirtCrds() })
 const ctx = serviceContext('req-1')
 const writes: string[] = []
 let client: HttpKubeClient
+let kubelet: Kubelet
+let kubeletPort: number
 
 beforeAll(async () => {
   await server.start()
   client = makeClient()
+  kubelet = new Kubelet({ client, clock: new SystemClock() })
+  kubeletPort = await kubelet.start()
 })
 
 afterAll(async () => {
+  await kubelet.stop()
   await client.close()
   await server.stop()
 })
@@ -45,7 +51,7 @@ function driverClient(standIn: KubeVirtStandIn): KubeClient {
 }
 
 describeDriverContract('KubeVirt in the embedded cluster', async () =>
-  makeKubeVirtWorld({ client, log: captureLog().log, driverClient }),
+  makeKubeVirtWorld({ client, log: captureLog().log, driverClient, kubeletPort }),
 )
 
 describe('KubeVirtDriver', () => {

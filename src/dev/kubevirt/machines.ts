@@ -9,6 +9,7 @@ import type {
   VirtualMachine,
   VirtualMachineInstance,
 } from '../../virt/kubevirt/resources.ts'
+import type { Launchers } from './launchers.ts'
 import type { MachineWrites } from './machine-writes.ts'
 import { isMigrating } from './migration-step.ts'
 import { stepOf, trimmed } from './run-strategy.ts'
@@ -21,6 +22,7 @@ export interface MachinesDeps {
   readonly vmis: Informer<VirtualMachineInstance>
   readonly writes: MachineWrites
   readonly handler: VirtHandler
+  readonly launchers: Launchers | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -126,6 +128,7 @@ export class Machines {
           await writes.releaseVmi(vmi)
           return {}
         case 'wait':
+          await this.#deps.launchers?.make(vmi)
           return { vmi, ...(step.afterMs !== undefined && { afterMs: step.afterMs }) }
       }
     }

@@ -14,6 +14,7 @@ import {
 } from '../../virt/kubevirt/resources.ts'
 import { Addresses } from './addresses.ts'
 import { type Behaviour, GUEST_ANNOTATION, type GuestWord } from './behaviour.ts'
+import { Launchers } from './launchers.ts'
 import { MachineWrites } from './machine-writes.ts'
 import { Machines } from './machines.ts'
 import { Migrations } from './migrations.ts'
@@ -31,6 +32,8 @@ export interface KubeVirtStandInOptions {
   readonly unschedulableMs?: number
   /** How guests behave, beside what annotations say of them. */
   readonly behaviour?: (vm: VirtualMachine | undefined) => Partial<Behaviour>
+  /** Whether guests have launcher Pods, with a log of their console where nodes have a `Kubelet`. Default: they have not. */
+  readonly hasLaunchers?: boolean
   /** How many VMs are worked on at a time. Default 16. */
   readonly concurrency?: number
 }
@@ -51,6 +54,7 @@ export class KubeVirtStandIn {
   readonly #subresources: Subresources
   readonly #migrations: Migrations
   readonly #snapshots: Snapshots
+  readonly #launchers: Launchers | undefined
 
   constructor(
     deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger },
@@ -69,8 +73,10 @@ export class KubeVirtStandIn {
       { bootMs, shutdownMs, behaviour: options.behaviour ?? (() => ({})) },
     )
     const writes = new MachineWrites({ client, vms: this.#vms, vmis: this.#vmis })
+    this.#launchers = options.hasLaunchers === true ? new Launchers({ client, log }) : undefined
+    const launchers = this.#launchers
     const machines = new Machines(
-      { vms: this.#vms, vmis: this.#vmis, writes, handler: this.#handler, clock, log },
+      { vms: this.#vms, vmis: this.#vmis, writes, handler: this.#handler, launchers, clock, log },
       { isFast: bootMs === 0 && shutdownMs === 0 },
     )
     this.#controller = new Controller(
@@ -105,6 +111,7 @@ export class KubeVirtStandIn {
   async stop(): Promise<void> {
     await Promise.all([this.#controller.stop(), this.#migrations.stop(), this.#snapshots.stop()])
     await Promise.all([this.#vms.stop(), this.#vmis.stop(), this.#nodes.stop()])
+    await this.#launchers?.settled()
   }
 
   /** The guest shuts itself down. */
@@ -142,8 +149,10 @@ export class KubeVirtStandIn {
       this.#snapshots.lookAgain(namespace, name)
     })
     this.#vmis.onChange(({ type, object }) => {
-      if (type === 'deleted') this.#handler.forget(object)
-      else this.#addresses.keep(object)
+      if (type === 'deleted') {
+        this.#handler.forget(object)
+        this.#launchers?.remove(object)
+      } else this.#addresses.keep(object)
       this.#migrations.lookAgain(object.metadata.namespace, object.metadata.name)
       this.#controller.enqueue(keyOf(object.metadata))
     })

@@ -15,7 +15,8 @@ export class AggregateImagePropertiesIsolation implements HostFilter {
       image.properties
     for (const [key, values] of aggregateKeys(host, '')) {
       const property = properties[key]
-      if (property === undefined || values.includes(`${property}`)) continue
+      const isPlain = typeof property === 'string' || typeof property === 'number'
+      if (!isPlain || values.includes(`${property}`)) continue
       return reject(`in an aggregate for images with ${key} ${values.join(', ')}`)
     }
     return PASS

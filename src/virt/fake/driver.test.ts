@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { serviceContext } from '../../common/context.ts'
-import { InstanceDeployFailure } from '../../common/errors.ts'
+import { InstanceDeployFailure, MigrationError } from '../../common/errors.ts'
 import { loggerTo } from '../../common/log.ts'
 import { describeDriverContract, type DriverWorld } from '../../testing/driver-contract.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
 import type { GuestSpec, HostResources } from '../driver.ts'
 import { FakeGuestAssignment } from './assignment.ts'
 import { FakeDriver } from './driver.ts'
+import type { FaultyMethod } from './faults.ts'
 import { FakeHypervisor } from './hypervisor.ts'
 
 const RESOURCES: HostResources = {
@@ -100,6 +101,77 @@ describe('FakeDriver', () => {
     await expect(driver.spawn(ctx, GUEST)).rejects.toThrow('told so')
     await expect(driver.spawn(ctx, GUEST)).resolves.toMatchObject({ powerState: 'RUNNING' })
   })
+
+  it('cannot move a guest to a host that is not in its process', async () => {
+    const driver = makeFixture().makeDriver()
+    await driver.spawn(ctx, GUEST)
+
+    await expect(driver.liveMigrate(ctx, GUEST, { to: 'node-9' })).rejects.toThrow(
+      'the fake hypervisor of node-1 is not in one process with that of node-9',
+    )
+    expect(await driver.getInfo(GUEST)).toMatchObject({ powerState: 'RUNNING' })
+  })
+
+  it('makes a guest here that was moved from another process', async () => {
+    const driver = makeFixture().makeDriver()
+
+    expect(await driver.finishMigration(ctx, GUEST, { powerOn: true })).toMatchObject({
+      powerState: 'RUNNING',
+    })
+  })
+
+  it.each(['finishMigration', 'liveMigrate', 'snapshot'] as const)(
+    'fails %s when it is told to',
+    async (call) => {
+      const driver = makeFixture().makeDriver()
+      await driver.spawn(ctx, GUEST)
+      driver.failNext(call, new MigrationError({ instance: GUEST.uid, reason: 'told so' }))
+      const calls = {
+        finishMigration: async () => driver.finishMigration(ctx, GUEST, { powerOn: true }),
+        liveMigrate: async () => driver.liveMigrate(ctx, GUEST, { to: 'node-1' }),
+        snapshot: async () => driver.snapshot(ctx, GUEST, { name: 'copy' }),
+      }
+
+      await expect(calls[call]()).rejects.toThrow('told so')
+      await expect(calls[call]()).resolves.not.toThrow()
+    },
+  )
+
+  const CALLS: Readonly<Record<FaultyMethod, (driver: FakeDriver) => Promise<unknown>>> = {
+    getAvailableResource: async (driver) => driver.getAvailableResource(),
+    listInstances: async (driver) => driver.listInstances(),
+    getInfo: async (driver) => driver.getInfo(GUEST),
+    spawn: async (driver) => driver.spawn(ctx, GUEST),
+    powerOff: async (driver) => driver.powerOff(ctx, GUEST, { timeoutMs: 0 }),
+    powerOn: async (driver) => driver.powerOn(ctx, GUEST),
+    pause: async (driver) => driver.pause(ctx, GUEST),
+    unpause: async (driver) => driver.unpause(ctx, GUEST),
+    suspend: async (driver) => driver.suspend(ctx, GUEST),
+    resume: async (driver) => driver.resume(ctx, GUEST),
+    softReboot: async (driver) => driver.softReboot(ctx, GUEST, { timeoutMs: 1 }),
+    hardReboot: async (driver) => driver.hardReboot(ctx, GUEST),
+    rescue: async (driver) => driver.rescue(ctx, GUEST, { disk: GUEST.disk }),
+    unrescue: async (driver) => driver.unrescue(ctx, GUEST, { powerOn: true }),
+    getConsoleOutput: async (driver) => driver.getConsoleOutput(ctx, GUEST, { lines: 1 }),
+    finishMigration: async (driver) => driver.finishMigration(ctx, GUEST, { powerOn: true }),
+    liveMigrate: async (driver) => driver.liveMigrate(ctx, GUEST, { to: 'node-2' }),
+    snapshot: async (driver) => driver.snapshot(ctx, GUEST, { name: 'one' }),
+    destroy: async (driver) => driver.destroy(ctx, GUEST),
+  }
+
+  it.each(Object.keys(CALLS) as FaultyMethod[])(
+    'can fail in %s, and then touches nothing',
+    async (method) => {
+      const { makeDriver, hypervisor } = makeFixture()
+      const driver = makeDriver()
+      await driver.spawn(ctx, GUEST)
+      const before = hypervisor.find(GUEST)
+      driver.failNext(method, new Error('told so'))
+
+      await expect(CALLS[method](driver)).rejects.toThrow('told so')
+      expect(hypervisor.find(GUEST)).toBe(before)
+    },
+  )
 
   it('takes the time it was told to take', async () => {
     const { makeDriver, clock, hypervisor } = makeFixture()

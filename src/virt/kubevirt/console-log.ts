@@ -4,10 +4,9 @@ import type { KubeClient } from '../../kube/client.ts'
 import type { GuestRef } from '../driver.ts'
 import type { GuestWatch } from './guest-watch.ts'
 import { isFinal } from './power-state.ts'
+import { CONSOLE_CONTAINER, CREATED_BY_LABEL, LAUNCHER, LAUNCHER_LABEL } from './launcher-pod.ts'
 import { POD, type Pod, type VirtualMachineInstance } from './resources.ts'
 
-/** KubeVirt's name for the container that copies the serial console to its own output. */
-const CONTAINER = 'guest-console-log'
 /** The Pod or its container is not there, or has not begun. */
 const NO_LOG: ReadonlySet<number> = new Set([400, 404])
 /** As much as Nova hands out. */
@@ -31,7 +30,7 @@ export class ConsoleLog {
     if (!vmi || isFinal(vmi)) throw this.#none('the guest is off')
     try {
       const { namespace = '', name } = (await this.#launcherOf(vmi)).metadata
-      const query = `container=${CONTAINER}&tailLines=${lines}`
+      const query = `container=${CONSOLE_CONTAINER}&tailLines=${lines}`
       const text = await this.#client.getRaw(`/api/v1/namespaces/${namespace}/pods/${name}/log?${query}`)
       return endOf(text)
     } catch (error) {
@@ -43,16 +42,16 @@ export class ConsoleLog {
 
   async #launcherOf(vmi: VirtualMachineInstance): Promise<Pod> {
     const { namespace } = this.#guest
-    const labelSelector = `kubevirt.io=virt-launcher,kubevirt.io/created-by=${vmi.metadata.uid ?? ''}`
+    const labelSelector = `${LAUNCHER_LABEL}=${LAUNCHER},${CREATED_BY_LABEL}=${vmi.metadata.uid ?? ''}`
     const { items } = await this.#client.list(POD, { namespace, labelSelector })
     // While it is moved to another node it has two.
     const pod = items.find(({ spec }) => spec?.nodeName === vmi.status?.nodeName)
     if (!pod) throw this.#none('it has no launcher Pod')
     // A sidecar is an init container that stays.
     const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])]
-    if (containers.some(({ name }) => name === CONTAINER)) return pod
+    if (containers.some(({ name }) => name === CONSOLE_CONTAINER)) return pod
     throw this.#none(
-      `its launcher Pod ${pod.metadata.name} has no container ${CONTAINER}: KubeVirt is set to keep no serial console log`,
+      `its launcher Pod ${pod.metadata.name} has no container ${CONSOLE_CONTAINER}: KubeVirt is set to keep no serial console log`,
     )
   }
 

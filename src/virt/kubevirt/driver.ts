@@ -1,11 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import {
-  InstancePowerOnFailure,
-  KubernetesUnavailable,
-  messageOf,
-  NotSupported,
-} from '../../common/errors.ts'
+import { InstancePowerOnFailure, messageOf, NotSupported } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { ApiError } from '../../kube/api-error.ts'
@@ -40,6 +35,7 @@ import { GuestSubresources } from './guest-subresources.ts'
 import { GuestWatch } from './guest-watch.ts'
 import { Launch } from './launch.ts'
 import { KubeVirtMoves } from './moves.ts'
+import { NO_SUSPEND } from './no-suspend.ts'
 import { hostResourcesOf } from './node-resources.ts'
 import { DEFAULT_OPTIONS, type KubeVirtDriverOptions } from './options.ts'
 import { isOnHost, isOwnedBy } from './ownership.ts'
@@ -50,11 +46,8 @@ import { SoftReboot } from './soft-reboot.ts'
 import { Removal } from './removal.ts'
 import { RescueDisk } from './rescue-disk.ts'
 import { NODE, type VirtualMachine } from './resources.ts'
+import { toUnavailable } from './to-unavailable.ts'
 import { Shutdown } from './shutdown.ts'
-
-/** See docs/adr/0007-suspend.md. */
-const NO_SUSPEND =
-  'KubeVirt cannot save the memory of a guest so that it goes on later; pause the instance to keep its memory, or stop it to free its host'
 
 /**
  * Drives KubeVirt on one node: a guest is a VirtualMachine of the instance's name, owned by its uid and pinned
@@ -206,8 +199,8 @@ export class KubeVirtDriver implements ComputeDriver {
     const rescueDisk = this.#rescueDisk(guest)
     return asOperation('rescue', guest, async () => {
       // First: a disk that KubeVirt refuses leaves the guest running.
-      await rescueDisk.insert(this.#log.with(ctx, guest.uid), vm, disk)
-      if (!rescueDisk.isIn(disk)) await this.powerOff(ctx, guest, { timeoutMs: 0, signal })
+      const volume = await rescueDisk.insert(this.#log.with(ctx, guest.uid), vm, disk)
+      if (!rescueDisk.isIn(volume)) await this.powerOff(ctx, guest, { timeoutMs: 0, signal })
       return this.powerOn(ctx, guest, { signal })
     })
   }
@@ -220,6 +213,7 @@ export class KubeVirtDriver implements ComputeDriver {
     return asOperation('unrescue', guest, async () => {
       await rescueDisk.remove(this.#log.with(ctx, guest.uid), vm)
       if (!powerOn || rescueDisk.isIn()) await this.powerOff(ctx, guest, { timeoutMs: 0, signal })
+      await rescueDisk.discard()
       return powerOn ? this.powerOn(ctx, guest, { signal }) : this.#infoOf(guest)
     })
   }
@@ -296,11 +290,4 @@ export class KubeVirtDriver implements ComputeDriver {
   #powerOnFailure(guest: GuestRef, reason: string, cause?: unknown): InstancePowerOnFailure {
     return new InstancePowerOnFailure({ instance: guest.uid, reason }, { cause })
   }
-}
-
-/** To be used as `catch`: what Kubernetes said, as an error of ours. */
-function toUnavailable(error: unknown): never {
-  throw error instanceof ApiError
-    ? new KubernetesUnavailable({ reason: error.message }, { cause: error })
-    : error
 }

@@ -3,6 +3,7 @@ import { KubernetesUnavailable } from '../../common/errors.ts'
 import { isAlreadyExists, isConflict, isForbidden, isNotFound, isRetryable } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { GuestRef } from '../driver.ts'
+import { DATA_VOLUME } from './data-volume.ts'
 import {
   SECRET,
   type Secret,
@@ -95,17 +96,20 @@ export class GuestRequests {
   }
 
   /** Changes what the guest is started as the next time. Undefined: the VM changed meanwhile, look again. */
-  async patchTemplate(
-    guest: GuestRef,
-    vm: VirtualMachine,
-    template: object,
-  ): Promise<VirtualMachine | undefined> {
+  async patchSpec(guest: GuestRef, vm: VirtualMachine, spec: object): Promise<VirtualMachine | undefined> {
     const { resourceVersion } = vm.metadata
-    const patch = { spec: { template: { spec: template } } }
     const answer = this.#retry(() =>
-      this.#client.mergePatch(VIRTUAL_MACHINE, refOf(guest), patch, { resourceVersion }),
+      this.#client.mergePatch(VIRTUAL_MACHINE, refOf(guest), { spec }, { resourceVersion }),
     )
     return orUndefined(isConflict, answer)
+  }
+
+  /** That there is none is no error, nor that there is no CDI. */
+  async deleteDataVolume(namespace: string, name: string): Promise<void> {
+    await orUndefined(
+      isNotFound,
+      this.#retry(() => this.#client.delete(DATA_VOLUME, { namespace, name })),
+    )
   }
 
   /**

@@ -5,6 +5,7 @@ import { waitUntil } from '../wait-until.ts'
 import type { GuestRequests } from './guest-requests.ts'
 import type { GuestWatch } from './guest-watch.ts'
 import { isOnHost, isOwnedBy } from './ownership.ts'
+import { powerStateOf } from './power-state.ts'
 import type { CloudInit, VirtualMachine } from './resources.ts'
 import { userDataSecretNameOf } from './to-virtual-machine.ts'
 
@@ -31,8 +32,10 @@ export class Removal {
     options: { readonly destroyTimeoutMs: number; readonly forceTimeoutMs: number },
   ): Promise<void> {
     const vm = await this.#own()
+    // One that is paused does not hear that it shall shut down.
+    const isDeaf = powerStateOf(this.#watch.find(this.#guest)) === 'PAUSED'
     if (vm) await this.#delete(vm)
-    if (!(await this.isGone(options.destroyTimeoutMs))) {
+    if (!(await this.isGone(isDeaf ? 0 : options.destroyTimeoutMs))) {
       log.info('The guest did not shut down for its removal: forcing it off')
       await this.#requests.forceStop(this.#guest)
       if (!(await this.isGone(options.forceTimeoutMs))) {

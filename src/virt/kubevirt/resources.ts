@@ -51,7 +51,7 @@ export interface Interface {
 }
 
 export interface DataVolumeTemplate {
-  readonly metadata: { readonly name: string }
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
   readonly spec: {
     readonly source: object
     readonly storage: {

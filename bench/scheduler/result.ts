@@ -1,0 +1,17 @@
+import { z } from 'zod'
+
+/** What one run measured. */
+export const run = z.object({
+  hosts: z.int(),
+  kind: z.enum(['default', 'groups', 'aggregates']),
+  groups: z.int(),
+  decisionsPerSecond: z.number(),
+  p50Ms: z.number(),
+  p99Ms: z.number(),
+  /** The same decision by looking at every host. */
+  scanP50Ms: z.number(),
+  /** After a collection, with all hosts and instances held. */
+  heapMb: z.number(),
+  rssMb: z.number(),
+})
+export type Run = z.infer<typeof run>

@@ -1,0 +1,29 @@
+import { MESSAGING_OPTIONS, SERVICE_OPTIONS } from './common.ts'
+import { oneOf, seconds, text, flag, optionalText } from './options.ts'
+
+const OUTPUT = { output: oneOf('lines to read, or JSON', ['text', 'json'], 'text') }
+const NAMESPACE = { namespace: text('the namespace of the instance', 'default', 'NAME') }
+
+/** What `kilonova schedule` is told. */
+export const SCHEDULE_SETTINGS = {
+  dryRun: flag('say where the instance would go, and do nothing'),
+  file: text('the manifest of an Instance; - is standard input', '-', 'FILE'),
+  ...NAMESPACE,
+  ...OUTPUT,
+  callTimeout: seconds('how long an answer is waited for', 10),
+}
+
+export const SCHEDULE_OPTIONS = {
+  kubeconfig: SERVICE_OPTIONS.kubeconfig,
+  ...MESSAGING_OPTIONS,
+  ...SCHEDULE_SETTINGS,
+}
+
+/** What `kilonova explain` is told. */
+export const EXPLAIN_SETTINGS = {
+  instance: optionalText('the instance; can be given as `kilonova explain instance NAME` too', 'NAME'),
+  ...NAMESPACE,
+  ...OUTPUT,
+}
+
+export const EXPLAIN_OPTIONS = { kubeconfig: SERVICE_OPTIONS.kubeconfig, ...EXPLAIN_SETTINGS }

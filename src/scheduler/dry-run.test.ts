@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import { describePlacement } from './describe-placement.ts'
+import { readManifest, UnfitManifest } from './dry-run.ts'
+import { describeExplanations } from './explain.ts'
+
+const PLACEMENT = {
+  host: 'node-2',
+  considered: 3,
+  filters: [
+    { name: 'ComputeFilter', removed: 1, reasons: ['1 disabled: new disks'] },
+    { name: 'ResourceFilter', removed: 0, reasons: [] },
+  ],
+  weighed: [
+    { host: 'node-2', weight: 3 },
+    { host: 'node-1', weight: 1.25 },
+  ],
+}
+
+describe('a manifest', () => {
+  it('is read as far as it matters for where the instance goes', () => {
+    const text = `
+kind: Instance
+metadata: { name: web, namespace: shop }
+spec: { flavor: m1.tiny, image: cirros, availabilityZone: west, schedulerHints: { group: web }, userData: aGk= }`
+    expect(readManifest(text, 'default')).toMatchObject({
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: {
+        flavor: 'm1.tiny',
+        image: 'cirros',
+        availabilityZone: 'west',
+        schedulerHints: { group: 'web' },
+      },
+    })
+  })
+
+  it.each(['', 'kind: Pod', 'kind: Instance\nmetadata: {}\nspec: { flavor: m1.tiny }', '{'])(
+    'that is none of an Instance is refused: %j',
+    (text) => {
+      expect(() => readManifest(text, 'default')).toThrow(UnfitManifest)
+    },
+  )
+})
+
+describe('a decision in lines', () => {
+  it('tells the host, the alternates, what the filters took out, and the best', () => {
+    expect(describePlacement(PLACEMENT, ['node-1']).split('\n')).toEqual([
+      'Host:        node-2, the best of 2 that passed, of 3 considered',
+      'Alternates:  node-1',
+      'Filters:',
+      '  ComputeFilter   took out 1: 1 disabled: new disks',
+      '  ResourceFilter  took out 0',
+      'Weights of the best:',
+      '  node-2  3',
+      '  node-1  1.25',
+      '',
+    ])
+  })
+
+  it('tells why there is no host', () => {
+    const filters = [{ name: 'ComputeFilter', removed: 3, reasons: ['3 down: forced down'] }]
+    expect(describePlacement({ host: '', considered: 3, filters, weighed: [] })).toBe(
+      'No valid host was found. Of 3 hosts, ComputeFilter took out 3 (3 down: forced down).\nFilters:\n  ComputeFilter  took out 3: 3 down: forced down\n',
+    )
+  })
+
+  it('is one of an operation, or there is none', () => {
+    const one = {
+      action: 'create',
+      requestId: 'req-1',
+      startTime: '2026-01-01T00:00:00Z',
+      placement: PLACEMENT,
+    }
+    expect(describeExplanations('web', [one])).toContain(
+      'create of web at 2026-01-01T00:00:00Z (req-1): under way\nHost:        node-2',
+    )
+    expect(describeExplanations('web', [])).toContain('No decision on web is recorded')
+  })
+})

@@ -1,0 +1,9 @@
+import { KubernetesUnavailable } from '../../common/errors.ts'
+import { ApiError } from '../../kube/api-error.ts'
+
+/** To be used as `catch`: what Kubernetes said, as an error of ours. */
+export function toUnavailable(error: unknown): never {
+  throw error instanceof ApiError
+    ? new KubernetesUnavailable({ reason: error.message }, { cause: error })
+    : error
+}

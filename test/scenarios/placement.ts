@@ -1,0 +1,299 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { COMPUTE_QUOTA, type ComputeQuotaSpec } from '../../src/apis/v1alpha1/compute-quota.ts'
+import {
+  HOST_AGGREGATE,
+  type HostAggregate,
+  type HostAggregateSpec,
+} from '../../src/apis/v1alpha1/host-aggregate.ts'
+import { SERVER_GROUP, type ServerGroupSpec } from '../../src/apis/v1alpha1/server-group.ts'
+import { SystemClock } from '../../src/common/clock.ts'
+import { newRequestId, RandomIds } from '../../src/common/ids.ts'
+import { NODE } from '../../src/dev/nodes.ts'
+import { apiVersionOf } from '../../src/kube/resource.ts'
+import { BuildRequestResolver } from '../../src/objects/build-request-resolver.ts'
+import { RpcClient } from '../../src/rpc/client.ts'
+import { dryRun, readManifest } from '../../src/scheduler/dry-run.ts'
+import { describeExplanations, explain } from '../../src/scheduler/explain.ts'
+import { SchedulerRpcApi } from '../../src/scheduler/rpcapi.ts'
+import { leave } from './audit.ts'
+import { makeFlavor, setComputeNode } from './catalogue.ts'
+import { eventually } from './eventually.ts'
+import { makeProject, type Project } from './instances.ts'
+import { hostsOf, type MakeWorld, type World } from './world.ts'
+
+/** Where instances go: groups, hints, aggregates, zones, traits, quotas. */
+export function describePlacement(makeWorld: MakeWorld): void {
+  describe('placement', () => {
+    let world: World
+    let project: Project
+
+    beforeAll(async () => {
+      world = await makeWorld()
+      project = await makeProject(world)
+    })
+    afterAll(async () => {
+      await leave(world)
+    })
+
+    async function group(name: string, spec: ServerGroupSpec): Promise<void> {
+      await world.client.create(SERVER_GROUP, {
+        apiVersion: apiVersionOf(SERVER_GROUP),
+        kind: SERVER_GROUP.kind,
+        metadata: { namespace: project.namespace, name },
+        spec,
+      })
+    }
+
+    /** The hosts of instances that are launched at the same time. */
+    async function launch(
+      names: readonly string[],
+      spec: Parameters<Project['create']>[1],
+    ): Promise<string[]> {
+      await Promise.all(names.map((name) => project.create(name, spec)))
+      const made = await Promise.all(names.map((name) => project.untilState(name, 'active')))
+      return made.map(({ status }) => status.host ?? '')
+    }
+
+    async function remove(...names: readonly string[]): Promise<void> {
+      await Promise.all(names.map((name) => project.delete(name)))
+      await Promise.all(names.map((name) => project.untilGone(name)))
+    }
+
+    describe('by server groups', () => {
+      it('anti-affinity: each on another host, however many at once, and none where there is no other', async () => {
+        await group('apart', { policy: 'anti-affinity' })
+        const spec = { schedulerHints: { group: 'apart' } }
+        const hosts = await launch(['apart-1', 'apart-2', 'apart-3'], spec)
+        expect(new Set(hosts)).toEqual(new Set(hostsOf(world)))
+
+        await project.create('apart-4', spec)
+        const { message } = await project.untilFault('apart-4')
+        expect(message).toContain(
+          'ServerGroupAntiAffinityFilter took out 3 (3 with 1 of the group apart or more)',
+        )
+        await remove('apart-1', 'apart-2', 'apart-3', 'apart-4')
+      })
+
+      it('anti-affinity with more on a host: so many and no more', async () => {
+        await group('pairs', { policy: 'anti-affinity', rules: { maxServerPerHost: 2 } })
+        const names = ['p-1', 'p-2', 'p-3', 'p-4', 'p-5', 'p-6']
+        const hosts = await launch(names, { schedulerHints: { group: 'pairs' } })
+        for (const host of hostsOf(world)) expect(hosts.filter((one) => one === host)).toHaveLength(2)
+        await remove(...names)
+      })
+
+      it('affinity: all on one host', async () => {
+        await group('together', { policy: 'affinity' })
+        const names = ['t-1', 't-2', 't-3']
+        const hosts = await launch(names, { schedulerHints: { group: 'together' } })
+        expect(new Set(hosts).size).toBe(1)
+        await remove(...names)
+      })
+
+      it('soft anti-affinity: on other hosts as long as there are any, then on the same', async () => {
+        await group('rather-apart', { policy: 'soft-anti-affinity' })
+        const names = ['s-1', 's-2', 's-3', 's-4']
+        const hosts = await launch(names, { schedulerHints: { group: 'rather-apart' } })
+        expect(new Set(hosts)).toEqual(new Set(hostsOf(world)))
+        await remove(...names)
+      })
+
+      it('a group that is not there is said to be missing', async () => {
+        await project.create('lonely', { schedulerHints: { group: 'nobody' } })
+        expect(await project.untilFault('lonely')).toMatchObject({
+          code: 404,
+          reason: 'InstanceGroupNotFound',
+          message: 'Instance group nobody could not be found.',
+        })
+        await remove('lonely')
+      })
+    })
+
+    it('by hints: with one instance and away from another, and not where they contradict each other', async () => {
+      const [host = ''] = await launch(['first'], {})
+      expect(await launch(['beside'], { schedulerHints: { same_host: ['first'] } })).toEqual([host])
+      const [other] = await launch(['away'], { schedulerHints: { different_host: ['first'] } })
+      expect(other).not.toBe(host)
+      await expect(
+        project.create('both', { schedulerHints: { same_host: ['first'], different_host: ['first'] } }),
+      ).rejects.toThrow('the hints contradict each other')
+      await remove('first', 'beside', 'away')
+    })
+
+    describe('by aggregates', () => {
+      async function aggregate(name: string, spec: HostAggregateSpec): Promise<void> {
+        await world.client.create(HOST_AGGREGATE, {
+          apiVersion: apiVersionOf(HOST_AGGREGATE),
+          kind: HOST_AGGREGATE.kind,
+          metadata: { name },
+          spec,
+        })
+      }
+      async function untilShown(
+        name: string,
+        isWanted: (aggregate: HostAggregate) => boolean,
+      ): Promise<HostAggregate> {
+        return eventually(`aggregate ${name} says so`, async () => {
+          const found = await world.client.get(HOST_AGGREGATE, { name })
+          return isWanted(found) ? found : undefined
+        })
+      }
+      const dissolve = (name: string): Promise<unknown> => world.client.delete(HOST_AGGREGATE, { name })
+      const readyOf = ({ status }: HostAggregate): object | undefined =>
+        status?.conditions?.find(({ type }) => type === 'Ready')
+
+      it('a zone is what an aggregate says, and its hosts those with the labels', async () => {
+        const [host = ''] = hostsOf(world)
+        await world.client.mergePatch(NODE, { name: host }, { metadata: { labels: { rack: 'r1' } } })
+        await aggregate('rack-1', { nodeSelector: { rack: 'r1' }, availabilityZone: 'mars' })
+        const shown = await untilShown('rack-1', ({ status }) => status?.hosts === 1)
+        expect(readyOf(shown)).toMatchObject({ status: 'True' })
+
+        expect(await launch(['martian'], { availabilityZone: 'mars' })).toEqual([host])
+        expect((await project.get('martian')).status.availabilityZone).toBe('mars')
+
+        await remove('martian')
+        await dissolve('rack-1')
+        await world.client.mergePatch(NODE, { name: host }, { metadata: { labels: { rack: null } } })
+      })
+
+      it('ratios hold for its hosts', async () => {
+        const hosts = hostsOf(world)
+        await makeFlavor(world, 'wide', { vcpus: 9, memoryMb: 512, diskGb: 1 })
+        await aggregate('no-overcommit', { hosts, metadata: { cpu_allocation_ratio: '1' } })
+        await untilShown('no-overcommit', ({ status }) => status?.hosts === hosts.length)
+        await project.create('too-wide', { flavor: 'wide' })
+        expect((await project.untilFault('too-wide')).message).toContain('without room: VCPU 9 asked')
+        await remove('too-wide')
+        await dissolve('no-overcommit')
+      })
+
+      it('that cannot be used as it is written says so where it was written, and what can be used is', async () => {
+        const [host = ''] = hostsOf(world)
+        await aggregate('mistaken', {
+          hosts: [host, 'nowhere'],
+          availabilityZone: 'venus',
+          metadata: { ram_allocation_ratio: 'much' },
+        })
+        await aggregate('empty', { nodeSelector: { rack: 'none' } })
+        const shown = await untilShown('mistaken', (one) => readyOf(one) !== undefined)
+        expect(readyOf(shown)).toMatchObject({
+          status: 'False',
+          message: "there is no host nowhere; metadata ram_allocation_ratio 'much' is no number it can be",
+        })
+        const empty = await untilShown('empty', (one) => readyOf(one) !== undefined)
+        expect(readyOf(empty)).toMatchObject({ message: 'no Node that is a host has these labels' })
+
+        expect(await launch(['on-venus'], { availabilityZone: 'venus' })).toEqual([host])
+        await remove('on-venus')
+        await dissolve('mistaken')
+        await dissolve('empty')
+      })
+    })
+
+    it('is told beforehand, and nothing is booked; afterwards it can be asked why', async () => {
+      const transport = world.broker.connect()
+      const ids = new RandomIds()
+      const rpc = new RpcClient({ transport, clock: new SystemClock(), ids }, { callTimeoutMs: 10_000 })
+      const deps = {
+        resolver: new BuildRequestResolver({ client: world.client }),
+        scheduler: new SchedulerRpcApi({ rpc }),
+      }
+      const ask = async (spec: object): ReturnType<typeof dryRun> => {
+        const text = JSON.stringify({ kind: 'Instance', metadata: { name: 'maybe' }, spec })
+        const instance = readManifest(text, project.namespace)
+        return dryRun(deps, { requestId: newRequestId(ids), user: '-', project: project.namespace }, instance)
+      }
+      try {
+        const [host = ''] = hostsOf(world)
+        const told = await ask({ flavor: 'm1.tiny', image: 'cirros', requestedHost: host })
+        expect(told.placement).toMatchObject({ host, considered: 3 })
+        expect(told.placement.filters.find(({ name }) => name === 'RequestedHostFilter')).toEqual({
+          name: 'RequestedHostFilter',
+          removed: 2,
+          reasons: [`2 not ${host}, which was asked for`],
+        })
+        const none = await ask({ flavor: 'm1.tiny', image: 'cirros', availabilityZone: 'pluto' })
+        expect(none.placement.host).toBe('')
+        expect(none.reason).toContain('AvailabilityZoneFilter took out 3')
+        const missing = ask({ flavor: 'm1.tiny', image: 'cirros', schedulerHints: { group: 'nobody' } })
+        await expect(missing).rejects.toThrow('Instance group nobody could not be found.')
+        expect(await project.all()).toEqual([])
+      } finally {
+        await transport.close()
+      }
+
+      const [host = ''] = await launch(['why'], {})
+      await project.actionEnd('why', 'create')
+      const [decision, ...others] = await explain(world.client, { namespace: project.namespace, name: 'why' })
+      expect(others).toEqual([])
+      expect(decision).toMatchObject({
+        action: 'create',
+        result: 'Success',
+        placement: { host, considered: 3 },
+      })
+      expect(describeExplanations('why', decision ? [decision] : [])).toContain(
+        `Host:        ${host}, the best of 3 that passed, of 3 considered`,
+      )
+      await remove('why')
+    })
+
+    it('by traits that the flavor asks for', async () => {
+      const [, host = ''] = hostsOf(world)
+      await makeFlavor(world, 'fast-disks', {
+        vcpus: 1,
+        memoryMb: 512,
+        diskGb: 1,
+        extraSpecs: { 'trait:CUSTOM_NVME': 'required' },
+      })
+      await setComputeNode(world, host, { traits: ['CUSTOM_NVME'] })
+      await eventually('the scheduler knows the trait', async () => {
+        await project.create('fast', { flavor: 'fast-disks' })
+        const { status } = await project.until('fast', (one) => one.status.taskState === undefined)
+        if (status.vmState === 'active') return status.host === host
+        await remove('fast')
+        return false
+      })
+      expect((await project.get('fast')).status.host).toBe(host)
+      await remove('fast')
+      await setComputeNode(world, host, { traits: null })
+    })
+
+    it('within the quota of its namespace, however many at once, and again when there is room', async () => {
+      const small = await makeProject(world)
+      const spec: ComputeQuotaSpec = { instances: 2, cores: 100, ram: -1 }
+      await world.client.create(COMPUTE_QUOTA, {
+        apiVersion: apiVersionOf(COMPUTE_QUOTA),
+        kind: COMPUTE_QUOTA.kind,
+        metadata: { namespace: small.namespace, name: 'small' },
+        spec,
+      })
+      const names = ['q-1', 'q-2', 'q-3', 'q-4']
+      await makeFlavor(world, 'beyond', { vcpus: 1000, memoryMb: 512, diskGb: 1 })
+      await eventually('the scheduler knows the quota', async () => {
+        await small.create('probe', { flavor: 'beyond' })
+        const { reason } = await small.untilFault('probe')
+        await small.delete('probe')
+        await small.untilGone('probe')
+        return reason === 'OverQuota'
+      })
+      await Promise.all(names.map((name) => small.create(name)))
+      const ended = await Promise.all(
+        names.map((name) => small.until(name, ({ status }) => status.taskState === undefined)),
+      )
+      const over = ended.filter(({ status }) => status.vmState === 'error')
+      expect(over).toHaveLength(2)
+      expect(over[0]?.status.fault).toMatchObject({
+        code: 403,
+        reason: 'OverQuota',
+        message: 'Quota exceeded for resources: instances: 1 asked, 2 of 2 used (ComputeQuota small).',
+      })
+      for (const name of names) await small.delete(name)
+      await small.untilAllGone()
+      await small.create('q-5')
+      await small.untilState('q-5', 'active')
+      await small.delete('q-5')
+      await small.untilGone('q-5')
+    })
+  })
+}
