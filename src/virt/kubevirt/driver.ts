@@ -48,6 +48,7 @@ import { RescueDisk } from './rescue-disk.ts'
 import { NODE, type VirtualMachine } from './resources.ts'
 import { toUnavailable } from './to-unavailable.ts'
 import { Shutdown } from './shutdown.ts'
+import { toUnavailable } from './to-unavailable.ts'
 
 /**
  * Drives KubeVirt on one node: a guest is a VirtualMachine of the instance's name, owned by its uid and pinned
