@@ -46,7 +46,6 @@ import { SoftReboot } from './soft-reboot.ts'
 import { Removal } from './removal.ts'
 import { RescueDisk } from './rescue-disk.ts'
 import { NODE, type VirtualMachine } from './resources.ts'
-import { toUnavailable } from './to-unavailable.ts'
 import { Shutdown } from './shutdown.ts'
 import { toUnavailable } from './to-unavailable.ts'
 
