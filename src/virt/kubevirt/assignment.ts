@@ -18,6 +18,7 @@ import {
   type VirtualMachineInstance,
 } from './resources.ts'
 import { toUnavailable } from './to-unavailable.ts'
+import { LAUNCHER, LAUNCHER_LABEL } from './launcher-pod.ts'
 import { retrying } from './retrying.ts'
 
 export interface KubeVirtGuestAssignmentOptions {
@@ -145,7 +146,7 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
   }
 
   async #launchersOf({ namespace, uid }: GuestRef): Promise<readonly Pod[]> {
-    const labelSelector = `kubevirt.io=virt-launcher,${INSTANCE_UID_LABEL}=${uid}`
+    const labelSelector = `${LAUNCHER_LABEL}=${LAUNCHER},${INSTANCE_UID_LABEL}=${uid}`
     const list = async (): Promise<readonly Pod[]> =>
       (await this.#client.list(POD, { namespace, labelSelector })).items
     return retrying(this.#clock, list)
