@@ -93,7 +93,7 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
   const serveAgent = (sender: typeof NODE_1 | typeof NODE_2): Promise<Peer> =>
     new Peer(sender).serve({ target: { topic: 'compute', host: sender.host }, ...servesCasts })
   const serveScheduler = (): Promise<Peer> =>
-    new Peer(SCHEDULER).serve({ target: TO_SCHEDULER, calls: false })
+    new Peer(SCHEDULER).serve({ target: TO_SCHEDULER })
   const serveConductor = (): Promise<Peer> =>
     new Peer(CONDUCTOR).serve({ target: TO_CONDUCTOR, casts: false, fanouts: false })
   const enter = async (sender: Sender): Promise<Peer> => {
@@ -172,6 +172,7 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
       await scheduler.rpc.cast(CTX, agent, WORK, FAIL)
     }
     await api.rpc.cast(CTX, TO_SCHEDULER, WORK, FAIL)
+    expect(await api.rpc.call(CTX, TO_SCHEDULER, WORK, 'ask')).toBe('ask!')
     for (const agent of [first, second]) {
       await agent.rpc.cast(CTX, TO_SCHEDULER, WORK, 'again')
       await agent.rpc.fanout(CTX, 'scheduler', WORK, 'alive')
@@ -182,7 +183,7 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
     const work = ['cast from api: stop', 'cast from scheduler: build', 'cast from scheduler: fail']
     await soon(() => first.heard.toSorted()).toEqual(work)
     await soon(() => second.heard.toSorted()).toEqual(work)
-    await soon(() => scheduler.heard.length).toBe(5)
+    await soon(() => scheduler.heard.length).toBe(6)
     await soon(() => letters.toSorted()).toEqual([
       'compute node-1.example.com',
       'compute node-2',
