@@ -1,6 +1,6 @@
 /**
  * Measures one size and kind in a process of its own, so that its memory is that alone:
- * node --expose-gc bench/scheduler/run.ts HOSTS KIND DECISIONS SCANS. Prints a {@link Run} as JSON.
+ * node --expose-gc run.ts HOSTS KIND DECISIONS SCANS. Prints a {@link Run} as JSON.
  */
 import { performance } from 'node:perf_hooks'
 import { groupKey } from '../../src/scheduler/host-manager.ts'
@@ -19,12 +19,6 @@ function percentile(values: readonly number[], share: number): number {
 }
 
 function timed(work: () => void): number {
-  if (process.env['CPU']) {
-    const a = process.threadCpuUsage()
-    work()
-    const b = process.threadCpuUsage(a)
-    return (b.user + b.system) / 1000
-  }
   const begun = performance.now()
   work()
   return performance.now() - begun

@@ -52,7 +52,7 @@ export class Metrics implements RpcMeter {
   }
 
   /** Shows from now on whether a service can work and, where its likes have a leader, whether it is that. */
-  follow(service: Pick<Service, 'isLeading'>, isReady: () => boolean): void {
+  follow(service: Pick<Service, 'isLeading' | 'gauges'>, isReady: () => boolean): void {
     const registers = [this.#registry]
     new Gauge({
       name: 'kilonova_ready',
@@ -62,6 +62,18 @@ export class Metrics implements RpcMeter {
         this.set(isReady() ? 1 : 0)
       },
     })
+    for (const { name, help, label, read } of service.gauges ?? []) {
+      new Gauge({
+        name,
+        help,
+        labelNames: [label],
+        registers,
+        collect() {
+          this.reset()
+          for (const [value, number] of read()) this.set({ [label]: value }, number)
+        },
+      })
+    }
     const { isLeading } = service
     if (!isLeading) return
     new Gauge({

@@ -13,12 +13,14 @@ import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { AggregateDirectory } from '../scheduler/aggregate-directory.ts'
 import { AggregateReporter } from '../scheduler/aggregate-reporter.ts'
+import { BookingAudit, countByKind } from '../scheduler/booking-audit.ts'
 import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { makeFilters } from '../scheduler/filters/registry.ts'
 import { HostManager } from '../scheduler/host-manager.ts'
 import { MoveManager } from '../scheduler/move-manager.ts'
 import { SchedulerManager } from '../scheduler/manager.ts'
 import { LABELLED_NODE, trimNode } from '../scheduler/nodes.ts'
+import { OTHER_PODS, PodUsage, REQUESTING_POD, trimPod } from '../scheduler/pod-usage.ts'
 import { BY_NAMESPACE, Quotas } from '../scheduler/quotas.ts'
 import { SCHEDULER_RPC_VERSION, SCHEDULER_TOPIC } from '../scheduler/rpcapi.ts'
 import type { Policy } from '../scheduler/select-destination.ts'
@@ -38,6 +40,9 @@ const CHECK_INTERVAL_MS = 5_000
 /** How often at most aggregates are told what came of them. */
 const REPORT_INTERVAL_MS = 2_000
 
+/** How often bookings are compared with instances, agents and hosts. */
+const AUDIT_INTERVAL_MS = 30_000
+
 const KINDS = [INSTANCE, COMPUTE_NODE, HOST_AGGREGATE, SERVER_GROUP, COMPUTE_QUOTA]
 
 /** nova-scheduler: the leader decides; the others follow bindings and heartbeats, ready to take over. */
@@ -46,6 +51,7 @@ export function buildScheduler(
   settings: SchedulerSettings & { readonly identity: string },
 ): Service {
   const { client, clock, log, transport } = deps
+  const countsPods = settings.countPods === 'true'
   const informerDeps = { client, clock, log }
   const instances = new Informer(informerDeps, { type: INSTANCE, trim: new InstanceTrimmer().trim })
   const nodes = new Informer(informerDeps, { type: COMPUTE_NODE })
@@ -68,9 +74,11 @@ export function buildScheduler(
   const labels = new Informer(informerDeps, { type: LABELLED_NODE, trim: trimNode })
   const groups = new Informer(informerDeps, { type: SERVER_GROUP })
   const quotas = new Informer(informerDeps, { type: COMPUTE_QUOTA, indexes: BY_NAMESPACE })
+  const pods = new Informer(informerDeps, { type: REQUESTING_POD, trim: trimPod, ...OTHER_PODS })
+  const others = new PodUsage({ pods })
   const directory = new AggregateDirectory({ aggregates, nodes: labels })
   const hosts = new HostManager(
-    { nodes, instances, liveness: monitor, facts: directory },
+    { nodes, instances, liveness: monitor, facts: directory, others },
     hostDefaults(settings),
   )
   const scheduler = new FilterScheduler(
@@ -81,7 +89,7 @@ export function buildScheduler(
     },
     policyOf(settings),
   )
-  const followed = [instances, nodes, aggregates, labels, groups, quotas]
+  const followed = [instances, nodes, aggregates, labels, groups, quotas, ...(countsPods ? [pods] : [])]
   const parts = {
     hosts,
     scheduler,
@@ -97,6 +105,10 @@ export function buildScheduler(
   const reporter = new AggregateReporter(
     { ...informerDeps, aggregates, directory, isHost: (name) => nodes.store.get(name) !== undefined },
     { intervalMs: REPORT_INTERVAL_MS },
+  )
+  const audit = new BookingAudit(
+    { ...informerDeps, nodes, instances, hosts, events },
+    { intervalMs: AUDIT_INTERVAL_MS },
   )
   const target = { topic: SCHEDULER_TOPIC }
   const heartbeats = new RpcServer(deps, {
@@ -119,12 +131,14 @@ export function buildScheduler(
     serveScheduler(server, { manager, moves })
     monitor.start()
     reporter.start()
+    audit.start()
     const starting = server.start().catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
     await untilAborted(signal)
     await server.stop()
     await starting
+    audit.stop()
     reporter.stop()
     monitor.stop()
   }
@@ -138,12 +152,21 @@ export function buildScheduler(
   return {
     name: 'nova-scheduler',
     isLeading: () => leadership.isLeading,
+    gauges: [
+      {
+        name: 'kilonova_scheduler_booking_differences',
+        help: 'Hosts whose bookings do not agree with the ledger, the agent, or the capacity; of the leader only.',
+        label: 'kind',
+        read: () => countByKind(audit.differences),
+      },
+    ],
     checks: [
       { name: 'kubernetes', isReady: () => followed.every((one) => one.isHealthy()) },
       { name: 'messaging', isReady: () => transport.status === 'connected' },
     ],
     start: async () => {
       directory.start()
+      others.start()
       hosts.start()
       scheduler.start()
       await Promise.all([heartbeats.start(), awaitDefinitions(deps, KINDS, stopping.signal)])
@@ -158,6 +181,7 @@ export function buildScheduler(
       scheduler.stop()
       hosts.stop()
       directory.stop()
+      others.stop()
       await events.flush()
       await Promise.all(followed.map((one) => one.stop()))
     },

@@ -21,6 +21,14 @@ export interface Check {
   readonly isReady: () => boolean
 }
 
+/** A number of a service's own that Prometheus is told, by the values of one label. */
+export interface ServiceGauge {
+  readonly name: string
+  readonly help: string
+  readonly label: string
+  readonly read: () => ReadonlyMap<string, number>
+}
+
 /** One of our services, put together. */
 export interface Service {
   /** `nova-api`, `nova-compute-node-1`. */
@@ -32,6 +40,7 @@ export interface Service {
   readonly checks: readonly Check[]
   /** Whether it leads its likes; not there for a service that all replicas of do alike. */
   readonly isLeading?: (() => boolean) | undefined
+  readonly gauges?: readonly ServiceGauge[] | undefined
 }
 
 /**

@@ -142,15 +142,15 @@ export class GuestAudit {
 
   async #isUnknown(ctx: RequestContext, ref: InstanceRef): Promise<boolean> {
     const instance = await this.#find(ctx, ref)
-    // One that is no host's (it waits for one, or is shelved) keeps its guest; so does one that comes or goes. One in error
-    // may have failed on its way to its host, and one from the shelf may not have got there yet: this is all there is of it.
-    return (
-      !instance ||
-      (instance.host !== undefined &&
-        instance.vmState !== 'error' &&
-        instance.vmState !== 'shelved_offloaded' &&
-        !hostsOf(instance).includes(this.#host))
-    )
+    if (!instance) return true
+    const { host, vmState } = instance
+    // One that is no host's (it waits for one, or is shelved) keeps its guest; so does one that comes or goes.
+    if (host === undefined || hostsOf(instance).includes(this.#host)) return false
+    // What a failed build left behind is in the way of the next one.
+    if (vmState === 'building') return true
+    // Where there is one guest for an instance, this is it, with its disks: its host has yet to be given it. One in error may have failed
+    // on its way, one from the shelf may not have got there yet.
+    return this.#driver.keepsGuestsPerHost && vmState !== 'error' && vmState !== 'shelved_offloaded'
   }
 
   /** One guest that does not answer keeps the agent neither from the others nor from coming up. */

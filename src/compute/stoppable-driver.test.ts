@@ -19,6 +19,7 @@ const SPEC = {
 
 /** A hypervisor on which everything takes for ever, unless it is given up. */
 class SlowDriver implements ComputeDriver {
+  readonly keepsGuestsPerHost = false
   begun = 0
 
   async start(): Promise<void> {}

@@ -43,6 +43,10 @@ export class StoppableDriver implements ComputeDriver {
     await this.#driver.stop()
   }
 
+  get keepsGuestsPerHost(): boolean {
+    return this.#driver.keepsGuestsPerHost
+  }
+
   isReady(): boolean {
     return this.#driver.isReady()
   }

@@ -10,7 +10,9 @@ export function isCarriedOut(
 ): boolean {
   const { update, expected } = args
   // The moment of a launch is that of one try alone, whatever was done to the instance since.
-  if (update.launchedAt !== undefined) return status.launchedAt === update.launchedAt
+  if (update.launchedAt !== undefined) {
+    return status.launchedAt === update.launchedAt && hostsOf(status).includes(by.host)
+  }
   const isThere =
     update.host === undefined
       ? hostsOf(status).includes(by.host)

@@ -82,6 +82,7 @@ export const SCHEDULER_SETTINGS = {
   reservedHostCpus: wholeNumber('CPUs kept for the host', 0),
   reservedHostMemoryMb: wholeNumber('MiB of memory kept for the host', 512),
   reservedHostDiskMb: wholeNumber('MiB of disk kept for the host', 0),
+  countPods: oneOf('whether what other Pods on a node ask for is not booked', ['true', 'false'], 'true'),
   serviceDownTime: seconds('after how long without a heartbeat an agent is down', 60),
   schedulerConcurrency: count('builds that are worked on at once', 32),
   leaseDuration: seconds('how long the other replicas wait for a leader that fell silent', 15),

@@ -159,7 +159,13 @@ describe('what is booked', () => {
   it('is known to a manager that starts after the instances were seen', () => {
     instances.tell(bound('a', 'node-1'))
     hosts = new HostManager(
-      { nodes: nodes.informer, instances: instances.informer, liveness: LIVELY, facts: world.directory },
+      {
+        nodes: nodes.informer,
+        instances: instances.informer,
+        liveness: LIVELY,
+        facts: world.directory,
+        others: world.others,
+      },
       { ratios: { cpu: 4, memory: 1, disk: 1 }, reserved: { vcpus: 0, memoryMb: 512, diskGb: 0 } },
     )
     hosts.start()

@@ -7,7 +7,8 @@ import type { HostFacts } from './aggregate-directory.ts'
 import { aggregateMultipliers, aggregateRatios, aggregateReserves } from './aggregate-settings.ts'
 import { BookingLedger, type Owner, type ProjectUsage } from './booking-ledger.ts'
 import { FailedBuilds } from './failed-builds.ts'
-import type { Amounts, HostState } from './host-state.ts'
+import { type Amounts, freeOn, type HostState, plus } from './host-state.ts'
+import type { OtherUsage } from './pod-usage.ts'
 
 /** What counts where a ComputeNode says nothing. Nova: initial_cpu_allocation_ratio and friends, reserved_host_*. */
 export interface HostDefaults {
@@ -34,6 +35,7 @@ export class HostManager {
   readonly #instances: Informer<Instance>
   readonly #liveness: Liveness
   readonly #facts: HostFacts
+  readonly #others: OtherUsage
   readonly #failedBuilds = new FailedBuilds()
   readonly #defaults: HostDefaults
   readonly #ledger = new BookingLedger((host) => this.#refresh(host))
@@ -47,6 +49,7 @@ export class HostManager {
       readonly instances: Informer<Instance>
       readonly liveness: Liveness
       readonly facts: HostFacts
+      readonly others: OtherUsage
     },
     defaults: HostDefaults,
   ) {
@@ -54,6 +57,7 @@ export class HostManager {
     this.#instances = deps.instances
     this.#liveness = deps.liveness
     this.#facts = deps.facts
+    this.#others = deps.others
     this.#defaults = defaults
   }
 
@@ -68,6 +72,7 @@ export class HostManager {
       }),
       this.#liveness.onChange((host) => this.#refresh(host)),
       this.#facts.onChange((host) => this.#refresh(host)),
+      this.#others.onChange((host) => this.#refresh(host)),
     ]
     for (const instance of this.#instances.store.list()) this.#book(instance, false)
     for (const name of this.#nodes.store.keys()) this.#refresh(name)
@@ -131,6 +136,17 @@ export class HostManager {
     return uid === undefined ? [] : this.#ledger.hostsOf(uid)
   }
 
+  /** What is booked on a host by instances and claims. */
+  bookedOn(host: string): Amounts {
+    return this.#ledger.on(host).amounts
+  }
+
+  /** What may still be booked on a host; less than nothing where more is booked than there is. */
+  freeOn(host: string): Amounts | undefined {
+    const state = this.#states.get(host)
+    return state && freeOn(state)
+  }
+
   #book(instance: Instance, gone: boolean): void {
     const { uid = '', namespace: project = 'default' } = instance.metadata
     const bookings = gone ? [] : bookingsOf(instance)
@@ -170,7 +186,11 @@ export class HostManager {
       hypervisorType: status.hypervisorType,
       architecture: status.architecture,
       inventory: status.inventory,
-      reserved: { ...aggregateReserves({ aggregates }, reserved), ...spec.reserved },
+      // What other Pods ask for is as good as reserved: no guest gets it, and no ratio applies to it.
+      reserved: plus(
+        { ...aggregateReserves({ aggregates }, reserved), ...spec.reserved },
+        this.#others.on(host),
+      ),
       ratios: { ...aggregateRatios({ aggregates }, ratios), ...spec.allocationRatios },
       used: amounts,
       aggregates,

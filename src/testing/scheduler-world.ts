@@ -9,6 +9,7 @@ import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { DEFAULT_FILTERS, makeFilters } from '../scheduler/filters/registry.ts'
 import { type HostDefaults, HostManager } from '../scheduler/host-manager.ts'
 import { LABELLED_NODE, type LabelledNode } from '../scheduler/nodes.ts'
+import { PodUsage, REQUESTING_POD, type RequestingPod, trimPod } from '../scheduler/pod-usage.ts'
 import { BY_NAMESPACE, Quotas } from '../scheduler/quotas.ts'
 import type { Policy } from '../scheduler/select-destination.ts'
 import { ServerGroups } from '../scheduler/server-groups.ts'
@@ -34,6 +35,8 @@ export class SchedulerWorld {
   readonly labels: ToldInformer<LabelledNode>
   readonly groups: ToldInformer<ServerGroup>
   readonly quotas: ToldInformer<ComputeQuota>
+  readonly pods: ToldInformer<RequestingPod>
+  readonly others: PodUsage
   readonly client = new MemoryKubeClient()
   /** Hosts whose agents do not report. */
   readonly silent = new Set<string>()
@@ -60,9 +63,17 @@ export class SchedulerWorld {
       aggregates: this.aggregates.informer,
       nodes: this.labels.informer,
     })
+    this.pods = new ToldInformer<RequestingPod>(REQUESTING_POD, clock, { trim: trimPod })
+    this.others = new PodUsage({ pods: this.pods.informer })
     const liveness = { isUp: (host: string) => !this.silent.has(host), onChange: () => () => {} }
     this.hosts = new HostManager(
-      { nodes: this.nodes.informer, instances: this.instances.informer, liveness, facts: this.directory },
+      {
+        nodes: this.nodes.informer,
+        instances: this.instances.informer,
+        liveness,
+        facts: this.directory,
+        others: this.others,
+      },
       defaults,
     )
     const { hosts } = this
@@ -78,6 +89,7 @@ export class SchedulerWorld {
 
   start(): void {
     this.directory.start()
+    this.others.start()
     this.hosts.start()
     this.scheduler.start()
   }
@@ -86,5 +98,6 @@ export class SchedulerWorld {
     this.scheduler.stop()
     this.hosts.stop()
     this.directory.stop()
+    this.others.stop()
   }
 }

@@ -135,6 +135,12 @@ export interface ComputeDriver extends GuestMoves {
   /** Stops watching. Guests go on. */
   stop(): Promise<void>
 
+  /**
+   * Whether each host has guests of its own, so that one left behind on a host is a copy; where it is not so, an instance has one
+   * guest, whichever host may touch it.
+   */
+  readonly keepsGuestsPerHost: boolean
+
   /** Whether it sees its guests now: false while the hypervisor cannot be reached. For readiness. */
   isReady(): boolean
 

@@ -272,7 +272,7 @@ describe.skipIf(needed !== undefined)('the chart', () => {
     },
     {
       set: 'scheduler.options.enabledFilters={RamFilter}',
-      says: "value must be one of 'AvailabilityZoneFilter'",
+      says: "value must be one of 'AggregateImagePropertiesIsolation'",
     },
     {
       set: 'logging.level=loud',

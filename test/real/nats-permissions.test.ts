@@ -92,8 +92,7 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
   const servesHost = { fanouts: false } as const
   const serveAgent = (sender: typeof NODE_1 | typeof NODE_2): Promise<Peer> =>
     new Peer(sender).serve({ target: { topic: 'compute', host: sender.host }, ...servesHost })
-  const serveScheduler = (): Promise<Peer> =>
-    new Peer(SCHEDULER).serve({ target: TO_SCHEDULER, calls: false })
+  const serveScheduler = (): Promise<Peer> => new Peer(SCHEDULER).serve({ target: TO_SCHEDULER })
   const serveConductor = (): Promise<Peer> =>
     new Peer(CONDUCTOR).serve({ target: TO_CONDUCTOR, casts: false, fanouts: false })
   const enter = async (sender: Sender): Promise<Peer> => {
@@ -175,6 +174,7 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
     }
     await api.rpc.cast(CTX, TO_SCHEDULER, WORK, FAIL)
     await conductor.rpc.cast(CTX, TO_SCHEDULER, WORK, 'move')
+    expect(await api.rpc.call(CTX, TO_SCHEDULER, WORK, 'ask')).toBe('ask!')
     for (const agent of [first, second]) {
       await agent.rpc.cast(CTX, TO_SCHEDULER, WORK, 'again')
       await agent.rpc.fanout(CTX, 'scheduler', WORK, 'alive')

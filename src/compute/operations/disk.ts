@@ -35,6 +35,8 @@ export function diskOperations(deps: OperationDeps, options: OperationOptions) {
       work: async (instance) => {
         const { ref, vmState } = instance
         const request = await conductor.buildRequestGet(ctx, ref)
+        // A move that failed may have left the guest with the host it came from.
+        await conductor.guestAssign(ctx, { instance: ref, step: 'take' })
         await driver.destroy(ctx, ref)
         const guest = await driver.spawn(ctx, toGuestSpec(request), { signal })
         log.with(ctx, ref.uid).info('Rebuilt instance', { image: request.image.name })

@@ -100,7 +100,6 @@ export function movingOperations(deps: OperationDeps, options: OperationOptions)
         const { ref } = instance
         const { sourceHost } = moveOf(instance)
         await driver.powerOff(ctx, ref, { timeoutMs: shutdownTimeoutMs(instance, options), signal })
-        tracker.release(ref.uid)
         log.with(ctx, ref.uid).info('Shut off an instance that goes back', { to: sourceHost })
         return { taskState: 'resize_reverting', host: sourceHost, ...OFF, migration: { status: 'reverting' } }
       },

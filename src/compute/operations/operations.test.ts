@@ -75,8 +75,7 @@ describe.each(OPERATION_CASES)('$name', (one) => {
     expect(world.told).toEqual(one.next ? [one.next] : [])
   })
 
-  // The destination of a revert has nothing any more, and is still free to take it: its booking ends with the revert.
-  it.skipIf(one.method === 'revert_resize')('books on its host what the instance books there', async () => {
+  it('books on its host what the instance books there', async () => {
     const instance = await world.begin(one)
     await world.perform(one, instance)
     const books = bookingsOf(await kube.instance()).filter(({ host }) => host === one.on)

@@ -19,7 +19,7 @@ export const OFF = { powerState: 'SHUTDOWN', addresses: [] } as const satisfies 
 
 /** Stop, start, pause, suspend and reboot. */
 export function powerOperations(deps: OperationDeps, options: OperationOptions) {
-  const { driver, clock } = deps
+  const { driver, conductor, clock } = deps
   const log = deps.log
   const secondsSince = (startedAt: number): number => (clock.now() - startedAt) / 1000
   return {
@@ -80,6 +80,8 @@ export function powerOperations(deps: OperationDeps, options: OperationOptions) 
         const startedAt = clock.now()
         const isHard = taskState === 'rebooting_hard'
         if (isHard) {
+          // A move that failed may have left the guest with the host it came from.
+          await conductor.guestAssign(ctx, { instance: ref, step: 'take' })
           const guest = await driver.hardReboot(ctx, ref, { signal })
           log.with(ctx, ref.uid).info('Rebooted instance', { type: 'hard', seconds: secondsSince(startedAt) })
           return { vmState: 'active', ...running(guest) }

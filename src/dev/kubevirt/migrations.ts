@@ -18,6 +18,9 @@ import { isOver, type MigrationStep, migrationStepOf } from './migration-step.ts
 import { fitOf } from './placement.ts'
 import type { VirtHandler } from './virt-handler.ts'
 
+/** KubeVirt's own name for it: a migration that is removed stays until it is called off. */
+const FINALIZER = 'kubevirt.io/migrationJobFinalize'
+
 export interface MigrationsDeps {
   readonly client: KubeClient
   readonly clock: Clock
@@ -56,8 +59,9 @@ export class Migrations {
       reconcile: async (key) => this.#reconcile(key),
     })
     this.#informer.onChange(({ type, object }) => {
-      if (type === 'deleted') void this.#cancel(object)
-      else this.#controller.enqueue(keyOf(object.metadata))
+      if (type !== 'deleted') return this.#controller.enqueue(keyOf(object.metadata))
+      this.#madeMs.delete(object.metadata.uid ?? '')
+      this.#movingMs.delete(object.metadata.uid ?? '')
     })
   }
 
@@ -85,6 +89,11 @@ export class Migrations {
   async #reconcile(key: string): Promise<Result> {
     const migration = this.#informer.store.get(key)
     if (!migration) return DONE
+    if (migration.metadata.deletionTimestamp !== undefined) {
+      await this.#cancel(migration)
+      await this.#setFinalizers(migration, null)
+      return DONE
+    }
     const { namespace = '' } = migration.metadata
     const vmiKey = keyOf({ namespace, name: migration.spec.vmiName })
     const vmi = this.#deps.vmis.get(vmiKey)
@@ -123,6 +132,7 @@ export class Migrations {
     const { handler } = this.#deps
     switch (step.kind) {
       case 'accept':
+        await this.#setFinalizers(migration, [FINALIZER])
         return this.#writePhase(migration, 'Scheduling')
       case 'begin':
         return this.#begin(migration, vmi, step.target)
@@ -160,13 +170,20 @@ export class Migrations {
   /** One that is removed while it is under way is called off. */
   async #cancel({ metadata, spec }: VirtualMachineInstanceMigration): Promise<void> {
     const { uid = '', namespace = '' } = metadata
-    this.#madeMs.delete(uid)
-    this.#movingMs.delete(uid)
     const vmi = this.#deps.vmis.get(keyOf({ namespace, name: spec.vmiName }))
     const state = vmi?.status?.migrationState
     if (state?.migrationUid !== uid || state.completed === true) return
     const migrationState = { completed: true, failed: true, failureReason: 'Live migration aborted' }
     await this.#writeVmi(vmi, { migrationState }).catch(ignoreNotFound)
+  }
+
+  async #setFinalizers(
+    migration: VirtualMachineInstanceMigration,
+    finalizers: readonly string[] | null,
+  ): Promise<void> {
+    const patch = { metadata: { finalizers } }
+    const { client } = this.#deps
+    await client.mergePatch(VIRTUAL_MACHINE_INSTANCE_MIGRATION, refOf(migration), patch).catch(ignoreNotFound)
   }
 
   async #writeVmi(vmi: VirtualMachineInstance | undefined, status: object): Promise<void> {

@@ -39,6 +39,7 @@ export interface FakeDriverOptions {
 
 /** Nova's fake driver: its guests live in a FakeHypervisor, and it can be told to fail or to be slow. */
 export class FakeDriver implements ComputeDriver {
+  readonly keepsGuestsPerHost = true
   readonly #hypervisor: FakeHypervisor
   readonly #clock: Clock
   readonly #log: Logger

@@ -1,8 +1,8 @@
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import { InstancePowerOffFailure, KubernetesUnavailable } from '../../common/errors.ts'
+import { InstancePowerOffFailure } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
-import { ApiError, isConflict, isNotFound } from '../../kube/api-error.ts'
+import { isConflict, isNotFound } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { type KubeObject, refOf, type ResourceType } from '../../kube/resource.ts'
 import type { GuestRef } from '../driver.ts'
@@ -17,6 +17,8 @@ import {
   type VirtualMachine,
   type VirtualMachineInstance,
 } from './resources.ts'
+import { toUnavailable } from './to-unavailable.ts'
+import { LAUNCHER, LAUNCHER_LABEL } from './launcher-pod.ts'
 import { retrying } from './retrying.ts'
 
 export interface KubeVirtGuestAssignmentOptions {
@@ -54,7 +56,7 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
       if (await this.#pin(guest, to)) log.info('Assigned the VirtualMachine', { host: to })
       await this.#label(guest, to)
     } catch (error) {
-      throw toUnavailable(error)
+      toUnavailable(error)
     }
   }
 
@@ -64,7 +66,7 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
       const isWritten = await this.#write(guest, (vm) => admitting(vm, to))
       if (isWritten) log.info('Allowed the VirtualMachine to move', { to })
     } catch (error) {
-      throw toUnavailable(error)
+      toUnavailable(error)
     }
   }
 
@@ -75,7 +77,7 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
       await this.#removeFromOthers(guest, to)
       if (isWritten) log.info('Took the VirtualMachine away from its dead host', { host: to })
     } catch (error) {
-      throw toUnavailable(error)
+      toUnavailable(error)
     }
   }
 
@@ -144,7 +146,7 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
   }
 
   async #launchersOf({ namespace, uid }: GuestRef): Promise<readonly Pod[]> {
-    const labelSelector = `kubevirt.io=virt-launcher,${INSTANCE_UID_LABEL}=${uid}`
+    const labelSelector = `${LAUNCHER_LABEL}=${LAUNCHER},${INSTANCE_UID_LABEL}=${uid}`
     const list = async (): Promise<readonly Pod[]> =>
       (await this.#client.list(POD, { namespace, labelSelector })).items
     return retrying(this.#clock, list)
@@ -211,10 +213,4 @@ function admitting(vm: VirtualMachine, to: string): object | undefined {
 /** Not of the new host. What has no node yet goes by its label. */
 function isElsewhere({ metadata }: KubeObject, node: string | undefined, to: string): boolean {
   return node === undefined ? metadata.labels?.[HOST_LABEL] !== hostLabelValue(to) : node !== to
-}
-
-function toUnavailable(error: unknown): unknown {
-  return error instanceof ApiError
-    ? new KubernetesUnavailable({ reason: error.message }, { cause: error })
-    : error
 }

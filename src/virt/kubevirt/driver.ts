@@ -46,14 +46,15 @@ import { SoftReboot } from './soft-reboot.ts'
 import { Removal } from './removal.ts'
 import { RescueDisk } from './rescue-disk.ts'
 import { NODE, type VirtualMachine } from './resources.ts'
-import { toUnavailable } from './to-unavailable.ts'
 import { Shutdown } from './shutdown.ts'
+import { toUnavailable } from './to-unavailable.ts'
 
 /**
  * Drives KubeVirt on one node: a guest is a VirtualMachine of the instance's name, owned by its uid and pinned
  * to the node. A launch costs two writes (the VM, its start), a stop, a start and a delete one each.
  */
 export class KubeVirtDriver implements ComputeDriver {
+  readonly keepsGuestsPerHost = false
   readonly #client: KubeClient
   readonly #clock: Clock
   readonly #log: Logger

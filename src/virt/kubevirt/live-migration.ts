@@ -82,6 +82,9 @@ export class LiveMigration {
     const found = await requests.find(VIRTUAL_MACHINE_INSTANCE_MIGRATION, ref)
     if (!found || !isFinal(found) || this.#isOurs(found)) return found
     await requests.remove(VIRTUAL_MACHINE_INSTANCE_MIGRATION, found)
+    // KubeVirt holds it for a moment, and the name with it.
+    const followed = { type: VIRTUAL_MACHINE_INSTANCE_MIGRATION, object: found, signal: this.#signal }
+    await followObject(this.#deps, followed, (seen) => seen?.metadata.uid !== found.metadata.uid || undefined)
     return undefined
   }
 
