@@ -2,7 +2,10 @@ import type { Clock } from '../../common/clock.ts'
 import type { ComputeDriver } from '../driver.ts'
 
 /** The methods that can be told to fail or to be slow. */
-export type FaultyMethod = Exclude<keyof ComputeDriver, 'isReady' | 'onLifecycleEvent' | 'start' | 'stop'>
+export type FaultyMethod = Exclude<
+  keyof ComputeDriver,
+  'isReady' | 'keepsGuestsPerHost' | 'onLifecycleEvent' | 'start' | 'stop'
+>
 
 /** What a test or a demonstration asked to go wrong. */
 export class Faults {
