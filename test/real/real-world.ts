@@ -23,6 +23,7 @@ import { type Account, Installation } from './installation.ts'
 import { InstalledNats } from './installed-nats.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
 import { kubevirtCrdFiles } from './parts/crds.ts'
+import { InstanceGarbage } from './parts/instance-garbage.ts'
 import { type NatsServer, startNats } from './parts/nats.ts'
 import { partsOf, ServiceProcesses } from './service-processes.ts'
 
@@ -74,6 +75,8 @@ export async function makeRealWorld(
     { bootMs, shutdownMs: bootMs / 2, hasLaunchers: true },
   )
   await standIn.start()
+  const garbage = new InstanceGarbage({ client, clock, log: silent })
+  garbage.start()
   const subresources = new AggregatedApi(
     { client, clock, log: silent },
     { handle: async (method, path, body) => standIn.handleSubresource(method, path, body) },
@@ -123,6 +126,7 @@ export async function makeRealWorld(
       await processes.killAll()
       await standIn.stop()
       await kubelet.stop()
+      await garbage.stop()
       await subresources.stop()
       await client.close()
       await Promise.all([plane.stop(), doors.stop()])

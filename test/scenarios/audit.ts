@@ -17,15 +17,19 @@ export async function audit(world: World): Promise<void> {
   const { items: instances } = await world.client.list(INSTANCE)
   expect(instances.filter(isBusy).map(describe)).toEqual([])
 
-  const { items: vms } = await world.client.list(VIRTUAL_MACHINE)
   // What is in error may have a guest or none.
   const inError = new Set(instances.filter(isInError).map(({ metadata }) => metadata.uid))
-  const ours = vms.filter((vm) => uidOf(vm) !== undefined && !inError.has(uidOf(vm)))
-  const found = ours.map((vm) => `${uidOf(vm)} on ${vm.metadata.labels?.[HOST_LABEL]}`)
   const wanted = instances
     .filter(hasGuest)
     .map(({ metadata, status }) => `${metadata.uid} on ${status.host ?? ''}`)
-  expect(found.toSorted()).toEqual(wanted.toSorted())
+  // What no agent removed goes after its instance, by the garbage collector.
+  const vms = await eventually('each instance has its VM, and nothing else has one', async () => {
+    const { items } = await world.client.list(VIRTUAL_MACHINE)
+    const ours = items.filter((vm) => uidOf(vm) !== undefined && !inError.has(uidOf(vm)))
+    const found = ours.map((vm) => `${uidOf(vm)} on ${vm.metadata.labels?.[HOST_LABEL]}`)
+    expect(found.toSorted()).toEqual(wanted.toSorted())
+    return items
+  })
 
   const uids = new Set(vms.map(uidOf))
   const { items: vmis } = await world.client.list(VIRTUAL_MACHINE_INSTANCE)
