@@ -191,7 +191,7 @@ describe.skipIf(needed !== undefined)('the rights of a sender on nats-server', (
     ]
     await soon(() => first.heard.toSorted()).toEqual(work)
     await soon(() => second.heard.toSorted()).toEqual(work)
-    await soon(() => scheduler.heard.length).toBe(6)
+    await soon(() => scheduler.heard.length).toBe(7)
     await soon(() => letters.toSorted()).toEqual([
       'compute node-1.example.com',
       'compute node-2',
