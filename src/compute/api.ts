@@ -196,6 +196,7 @@ export class ComputeApi {
       { metadata: { finalizers: finalizers.filter((one) => one !== FINALIZER) } },
       { resourceVersion },
     )
+    await this.#deps.freed.tell(ctx, instance, { status: {} })
     this.#log.with(ctx, uid).info('Deleted instance', { name })
   }
 

@@ -117,9 +117,9 @@ export function describeKubectl(makeWorld: MakeWorld): void {
           '--type',
           'merge',
           '-p',
-          '{"spec":{"powerState":"Running"}}',
+          '{"spec":{"powerState":"Suspended"}}',
         ])
-        expect(refusal).toContain(`Cannot 'start' instance ${metadata.uid} while it is in vm_state paused`)
+        expect(refusal).toContain(`Cannot 'suspend' instance ${metadata.uid} while it is in vm_state paused`)
         await project.setStatus('web', { vmState: 'stopped' })
         await world.services.start('nova-api')
       })

@@ -13,12 +13,19 @@ export function removalOperations(deps: OperationDeps, options: OperationOptions
   const { driver, tracker, clock, log } = deps
   return {
     terminate_instance: ({ ctx }) => ({
-      work: async ({ ref }) => {
+      work: async ({ ref, migration }) => {
         await driver.destroy(ctx, ref)
         tracker.release(ref.uid)
         log.with(ctx, ref.uid).info('Terminated instance')
         const terminatedAt = toTimestamp(clock.now())
-        return { vmState: 'deleted', powerState: 'NOSTATE', addresses: [], terminatedAt }
+        return {
+          vmState: 'deleted',
+          powerState: 'NOSTATE',
+          addresses: [],
+          terminatedAt,
+          // Where it came from, or was to go, it is booked no more.
+          ...(migration && { migration: null }),
+        }
       },
     }),
 
