@@ -188,7 +188,7 @@ export interface ComputeDriver extends GuestMoves {
 
   /**
    * Saves the guest's memory to disk and switches it off. One that is suspended is left alone.
-   * @throws NotSupported where the hypervisor cannot (KubeVirt; docs/adr/0007-suspend.md)
+   * @throws NotSupported where the hypervisor cannot (KubeVirt; docs/adr/0008-suspend.md)
    * @throws GuestNotFound when it is not there, or is being removed
    * @throws GuestOperationFailure when the hypervisor refuses, as it does for a guest that is off
    */
