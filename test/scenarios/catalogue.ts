@@ -25,7 +25,13 @@ export async function makeImage(world: World, name: string, spec: Partial<ImageS
     apiVersion: apiVersionOf(IMAGE),
     kind: IMAGE.kind,
     metadata: { name },
-    spec: { containerDisk: { image: 'cirros' }, minRamMb: 0, minDiskGb: 0, properties: {}, ...spec },
+    spec: {
+      ...(!spec.dataVolume && { containerDisk: { image: 'cirros' } }),
+      minRamMb: 0,
+      minDiskGb: 0,
+      properties: {},
+      ...spec,
+    },
   })
 }
 

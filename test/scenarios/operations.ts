@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { IMAGE } from '../../src/apis/v1alpha1/image.ts'
 import type { InstanceActionSpec } from '../../src/apis/v1alpha1/instance-action.ts'
 import { requestIdOf } from '../../src/common/ids.ts'
 import { VIRTUAL_MACHINE_INSTANCE, type VirtualMachineInstance } from '../../src/virt/kubevirt/resources.ts'
@@ -210,6 +211,37 @@ export function describeOperations(makeWorld: MakeWorld, guests: Guests = 'simul
       expect(status?.result).toBe('Error')
       expect(status?.message).toContain("'snapshot' is not supported")
       expect((await project.untilState('pictured', 'active')).status.fault?.code).toBe(501)
+    })
+
+    it('an image of a disk is one that others can be launched from', async () => {
+      const dataVolume = { http: { url: 'https://example.com/disk.img' } }
+      await makeImage(world, 'imported', { dataVolume })
+      await project.launch('original', { image: 'imported' })
+      const imageName = `${project.namespace}-copy`
+
+      const { status } = await project.perform({ action: 'createImage', instance: 'original', imageName })
+
+      expect(status).toMatchObject({ vmState: 'active', powerState: 'RUNNING' })
+      const { spec } = await world.client.get(IMAGE, { name: imageName })
+      expect(spec.dataVolume?.snapshot).toMatchObject({ namespace: project.namespace })
+      expect(spec).not.toHaveProperty('containerDisk')
+      expect((await project.launch('copy', { image: imageName })).status.powerState).toBe('RUNNING')
+      const again = await project.done({ action: 'createImage', instance: 'original', imageName })
+      expect(again.status?.message).toBe(`Image ${imageName} exists already: give the new one another name.`)
+    })
+
+    it('the console’s last lines are in the record that asked for them', async () => {
+      await project.launch('talking')
+
+      const { status } = await project.done({ action: 'getConsoleOutput', instance: 'talking', lines: 5 })
+
+      expect(status).toMatchObject({ result: 'Success' })
+      expect(status?.output).not.toBe('')
+      expect(status?.output?.trimEnd().split('\n').length).toBeLessThanOrEqual(5)
+      await project.patch('talking', { powerState: 'Shutdown' })
+      await project.untilState('talking', 'stopped')
+      const off = await project.done({ action: 'getConsoleOutput', instance: 'talking' })
+      expect(off.status?.message).toContain('Guest does not have a console available')
     })
 
     it('the request’s id leads from the action through every service to its end', async () => {
