@@ -139,7 +139,7 @@ describe.each(CASES)('$name', ({ name, message, status, task, action }) => {
     const asked = askedFor(name)
     const refusal = (of: InstanceStatus, by: AskedBy | undefined): string => {
       try {
-        world.api.check(instance(of), name, by)
+        world.api.check(instance(of), name, { byUser: by !== undefined })
         return 'none'
       } catch (error) {
         return error instanceof Error ? error.name : 'no error'
@@ -183,7 +183,7 @@ describe('the host', () => {
     const one = CASES.find((each) => each.name === name)
     const instance = await put(name, one?.status ?? {})
     world.tellHost(node, state)
-    const check = (): void => world.api.check(instance, name)
+    const check = (): void => world.api.check(instance, name, { byUser: false })
     if (error) expect(check).toThrow(expect.objectContaining({ name: error }))
     else expect(check).not.toThrow()
   })

@@ -111,7 +111,7 @@ export class ComputeApi {
     const ref = refOfInstance(instance)
     const [task] = operation.path
     if (!task) throw new Error(`${name} has no task`)
-    this.check(instance, name, asked)
+    this.check(instance, name, { byUser: asked !== undefined })
     const prepared = await this.#deps.preparation.of(instance, name, asked?.spec)
     const [begun] = await Promise.all([
       this.#deps.instances.save(
@@ -142,14 +142,14 @@ export class ComputeApi {
    * Checks what Nova's API checks before an operation, in its order: the lock, the host, the state, the host's service.
    * @throws InstanceIsLocked, InstanceNotReady, InstanceInvalidState, ServiceUnavailable, ComputeServiceInUse
    */
-  check(instance: Instance, name: OperationName, asked?: AskedBy): void {
+  check(instance: Instance, name: OperationName, { byUser }: { readonly byUser: boolean }): void {
     const operation = OPERATIONS[name]
     const { uid: id = '', name: called } = instance.metadata
     const uid = id || called
     const { vmState = 'building', taskState, lockedBy } = instance.status
     // What is asked for on the Instance is refused by its rules; a delete, by a policy that knows who may. What nova-api does
     // by itself, when its time has come, no lock refuses.
-    if (asked && lockedBy && operation.lock === 'refuses') {
+    if (byUser && lockedBy && operation.lock === 'refuses') {
       throw new InstanceIsLocked({ instance: uid })
     }
     if (operation.host !== 'any' && instance.status.host === undefined) {

@@ -176,21 +176,19 @@ describe('a state that is reset', () => {
 })
 
 describe('a forced delete', () => {
-  const asked = { name: 'mine', spec: { action: 'forceDelete', instance: 'web' } } as const
-
   it.each<InstanceStatus>([BUSY, { vmState: 'soft-delete', host: 'node-1' }, { vmState: 'error' }])(
     'deletes an instance whatever its state: %o',
     async (status) => {
       const instance = await kube.putInstance({ status })
-      await world.immediate.forceDelete(ctx, instance, asked)
+      await world.immediate.forceDelete(ctx, instance)
       await expect(kube.instance()).rejects.toSatisfy(isNotFound)
-      await world.immediate.forceDelete(ctx, instance, asked)
+      await world.immediate.forceDelete(ctx, instance)
     },
   )
 
   it('does not delete one that is locked', async () => {
     const instance = await kube.putInstance({ status: { vmState: 'active', lockedBy: 'owner' } })
-    await expect(world.immediate.forceDelete(ctx, instance, asked)).rejects.toThrow(InstanceIsLocked)
+    await expect(world.immediate.forceDelete(ctx, instance)).rejects.toThrow(InstanceIsLocked)
     expect(await kube.instance()).toEqual(instance)
   })
 
@@ -199,7 +197,7 @@ describe('a forced delete', () => {
     await kube.client.delete(INSTANCE, metadata)
     const later = await kube.putInstance({ status: { vmState: 'active' } })
     await world.immediate
-      .forceDelete(ctx, { ...later, metadata: { ...later.metadata, uid: metadata.uid ?? '' } }, asked)
+      .forceDelete(ctx, { ...later, metadata: { ...later.metadata, uid: metadata.uid ?? '' } })
       .catch(() => undefined)
     expect(await kube.instance()).toEqual(later)
   })

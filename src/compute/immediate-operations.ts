@@ -10,7 +10,7 @@ import { NO_PROGRESS } from '../objects/action-progress.ts'
 import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
-import type { AskedBy, ComputeApi } from './api.ts'
+import type { ComputeApi } from './api.ts'
 import type { FreedHosts } from './freed-hosts.ts'
 import type { ComputeRpcApi } from './rpcapi.ts'
 
@@ -113,9 +113,9 @@ export class ImmediateOperations {
   }
 
   /** Deletes an instance, from whatever state it is in: what follows is the delete it asks for. nova.compute.api.API.force_delete */
-  async forceDelete(ctx: RequestContext, instance: Instance, asked: AskedBy): Promise<Instance> {
+  async forceDelete(ctx: RequestContext, instance: Instance): Promise<Instance> {
     const { namespace = '', name, uid = '' } = instance.metadata
-    this.#deps.api.check(instance, 'forceDelete', asked)
+    this.#deps.api.check(instance, 'forceDelete', { byUser: true })
     try {
       await this.#deps.client.delete(INSTANCE, { namespace, name }, { uid })
     } catch (error) {
@@ -130,7 +130,7 @@ export class ImmediateOperations {
    * @throws InstanceNotReady where it has no host; ConsoleNotAvailable, MessageUndeliverable
    */
   async getConsoleOutput(ctx: RequestContext, instance: Instance, lines = LINES): Promise<string> {
-    this.#deps.api.check(instance, 'getConsoleOutput')
+    this.#deps.api.check(instance, 'getConsoleOutput', { byUser: true })
     const { host = '' } = instance.status
     return this.#deps.computeRpc.getConsoleOutput(ctx, host, { instance: refOfInstance(instance), lines })
   }

@@ -57,9 +57,7 @@ export function immediateOperations(
     },
     forceDelete: {
       step: 'api_force_delete',
-      perform: async (ctx, instance, spec) => ({
-        instance: await operations.forceDelete(ctx, instance, { name: '', spec }),
-      }),
+      perform: async (ctx, instance) => ({ instance: await operations.forceDelete(ctx, instance) }),
       done: { reason: 'Deleting', sentence: () => 'Instance is being deleted' },
     },
     getConsoleOutput: {
