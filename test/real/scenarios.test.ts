@@ -15,6 +15,7 @@ import { describeMessages } from '../scenarios/messages.ts'
 import { describeMoves } from '../scenarios/moves.ts'
 import { describePlacement } from '../scenarios/placement.ts'
 import { describeNoKubeVirt } from '../scenarios/no-kubevirt.ts'
+import { describeOperationKills } from '../scenarios/operation-kills.ts'
 import { describeOperations } from '../scenarios/operations.ts'
 import { describeRaces } from '../scenarios/races.ts'
 import { SharedWorlds } from '../scenarios/shared-worlds.ts'
@@ -122,6 +123,8 @@ describe.skipIf(needed !== undefined)('on the same, breaking them', () => {
 
   describeDeadPeers(worlds.make)
   describeKills(worlds.make)
+  // Processes take seconds to come back: those whose part it is to act.
+  describeOperationKills(worlds.make, ['nova-compute', 'nova-conductor'])
   describeHostsDown(worlds.make)
   describeChaos(worlds.make)
 })
