@@ -9,7 +9,12 @@ const KIND: Readonly<Record<Run['kind'], string>> = {
 /** docs/benchmark-scheduler.md. */
 export function docsOf(
   runs: readonly Run[],
-  about: { readonly cores: number; readonly node: string; readonly decisions: number },
+  about: {
+    readonly cores: number
+    readonly node: string
+    readonly decisions: number
+    readonly runs: number
+  },
 ): string {
   const rows = runs.map(
     (run) =>
@@ -17,7 +22,7 @@ export function docsOf(
   )
   return `# How fast the scheduler decides
 
-Made by \`npm run bench:scheduler -- --docs\`: ${about.decisions.toLocaleString('en')} decisions a row on one of ${about.cores} cores, Node.js ${about.node}. Every host has 30
+Made by \`npm run bench:scheduler -- --docs\`: ${about.decisions.toLocaleString('en')} decisions a row on one of ${about.cores} cores, Node.js ${about.node}, the least disturbed of ${about.runs} runs. Every host has 30
 instances of the five classic flavors; each decision books its instance, and another one, any, is deleted, so that the cluster stays as
 full as it is and hosts change all the time. With groups, every instance asked for is a member of one of 1,000 anti-affinity groups of
 ten and more. With aggregates, five of them give tiers, zones, ratios and a multiplier, and every request asks for a tier and a zone:

@@ -108,7 +108,13 @@ export class SchedulerManager {
       if (host) {
         log.info('Instance is bound already; sending it to its host again', { host, attempt })
         const limits = this.#limitsOf(host)
-        await this.#deps.computeRpc.buildAndRunInstance(ctx, host, { request, attempt, limits, progress })
+        await this.#deps.computeRpc.buildAndRunInstance(ctx, host, {
+          request,
+          attempt,
+          limits,
+          group: this.#deps.scheduler.groupLimitFor(request),
+          progress,
+        })
         return
       }
       await this.#place(ctx, instance, request, progress)
@@ -188,6 +194,7 @@ export class SchedulerManager {
       request,
       attempt: attempt + 1,
       limits: capacityOf(host),
+      group: this.#deps.scheduler.groupLimitFor(request),
       progress: { ...step.succeeded(), placement },
     })
     this.#deps.events.record({
