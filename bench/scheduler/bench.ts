@@ -12,7 +12,6 @@ import { type Run, run } from './result.ts'
 import { docsOf } from './table.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
-const KINDS = ['default', 'groups', 'aggregates'] as const
 /** The services run with it, too: see src/main.ts. */
 const FLAGS = ['--expose-gc', '--max-semi-space-size=4', '--max-old-space-size=8000']
 
@@ -21,6 +20,7 @@ const { values } = parseArgs({
     sizes: { type: 'string', default: '1000,10000,50000' },
     decisions: { type: 'string', default: '10000' },
     scans: { type: 'string', default: '20' },
+    kinds: { type: 'string', default: 'default,groups,aggregates' },
     runs: { type: 'string', default: '3' },
     docs: { type: 'boolean', default: false },
   },
@@ -35,7 +35,7 @@ function measure(hosts: string, kind: string): Run {
 
 const runs: Run[] = []
 for (const hosts of values.sizes.split(',')) {
-  for (const kind of KINDS) {
+  for (const kind of values.kinds.split(',')) {
     const tries = Array.from({ length: Number(values.runs) }, () => measure(hosts, kind))
     const one = tries.reduce((best, next) =>
       next.decisionsPerSecond > best.decisionsPerSecond ? next : best,
