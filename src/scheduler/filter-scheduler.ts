@@ -8,7 +8,7 @@ import type { SelectOptions } from './select-options.ts'
 import type { ServerGroups } from './server-groups.ts'
 
 /** What is asked of a decision besides what the request itself leads to. */
-export type Asked = Pick<SelectOptions, 'ignoreHosts' | 'preferHosts' | 'maxAlternates'>
+export type Asked = Pick<SelectOptions, 'ignoreHosts' | 'ignoreReason' | 'preferHosts' | 'maxAlternates'>
 
 /** Decides on which host an instance goes, on the hosts as they are this moment. Books nothing. */
 export class FilterScheduler {

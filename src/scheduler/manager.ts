@@ -14,8 +14,7 @@ import type { BuildRequest } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { toFault } from '../objects/instance-update.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
-import { groupKey, type HostManager } from './host-manager.ts'
-import type { Owner } from './booking-ledger.ts'
+import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { explainNoValidHost, passedOf, type Selection } from './placement.ts'
 import { isPreempted } from './preempted.ts'
@@ -287,14 +286,6 @@ export class SchedulerManager {
       reason: error.name,
       message: `${error.message} (${ctx.requestId})`,
     })
-  }
-}
-
-/** Whose the instance is that is to be built. */
-function ownerOf({ instance: { namespace }, hints }: BuildRequest): Owner {
-  return {
-    project: namespace,
-    ...(hints?.group !== undefined && { group: groupKey(namespace, hints.group) }),
   }
 }
 
