@@ -1,6 +1,7 @@
 /**
  * `npm run bench:scheduler`: how fast the scheduler decides, beside looking at every host, at several sizes. `--docs`
- * writes docs/benchmark-scheduler.md. Other work on the machine shows in the slowest decisions first.
+ * writes docs/benchmark-scheduler.md. Other work on the machine shows in the slowest decisions first, so of several runs the
+ * least disturbed is shown.
  */
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -11,7 +12,6 @@ import { type Run, run } from './result.ts'
 import { docsOf } from './table.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
-const KINDS = ['default', 'groups', 'aggregates'] as const
 /** The services run with it, too: see src/main.ts. */
 const FLAGS = ['--expose-gc', '--max-semi-space-size=4', '--max-old-space-size=8000']
 
@@ -20,6 +20,8 @@ const { values } = parseArgs({
     sizes: { type: 'string', default: '1000,10000,50000' },
     decisions: { type: 'string', default: '10000' },
     scans: { type: 'string', default: '20' },
+    kinds: { type: 'string', default: 'default,groups,aggregates' },
+    runs: { type: 'string', default: '3' },
     docs: { type: 'boolean', default: false },
   },
 })
@@ -33,8 +35,11 @@ function measure(hosts: string, kind: string): Run {
 
 const runs: Run[] = []
 for (const hosts of values.sizes.split(',')) {
-  for (const kind of KINDS) {
-    const one = measure(hosts, kind)
+  for (const kind of values.kinds.split(',')) {
+    const tries = Array.from({ length: Number(values.runs) }, () => measure(hosts, kind))
+    const one = tries.reduce((best, next) =>
+      next.decisionsPerSecond > best.decisionsPerSecond ? next : best,
+    )
     runs.push(one)
     console.log(
       `${hosts} hosts, ${kind}: ${Math.round(one.decisionsPerSecond)} decisions/s, ` +
@@ -47,6 +52,7 @@ const page = docsOf(runs, {
   cores: cpus().length,
   node: process.version,
   decisions: Number(values.decisions),
+  runs: Number(values.runs),
 })
 if (values.docs) writeFileSync(join(CHECKOUT, 'docs/benchmark-scheduler.md'), page)
 else console.log(`\n${page}`)

@@ -10,8 +10,7 @@ export const run = z.object({
   p99Ms: z.number(),
   /** The same decision by looking at every host. */
   scanP50Ms: z.number(),
-  /** After a collection, with all hosts and instances held. */
-  heapMb: z.number(),
+  /** Of the process, after a collection, with all hosts and instances held. */
   rssMb: z.number(),
 })
 export type Run = z.infer<typeof run>

@@ -9,25 +9,30 @@ const KIND: Readonly<Record<Run['kind'], string>> = {
 /** docs/benchmark-scheduler.md. */
 export function docsOf(
   runs: readonly Run[],
-  about: { readonly cores: number; readonly node: string; readonly decisions: number },
+  about: {
+    readonly cores: number
+    readonly node: string
+    readonly decisions: number
+    readonly runs: number
+  },
 ): string {
   const rows = runs.map(
     (run) =>
-      `| ${run.hosts.toLocaleString('en')} | ${KIND[run.kind]} | ${rounded(run.decisionsPerSecond)} | ${run.p50Ms.toFixed(2)} | ${run.p99Ms.toFixed(2)} | ${run.scanP50Ms.toFixed(1)} | ${Math.round(run.scanP50Ms / run.p50Ms)} | ${Math.round(run.heapMb)} | ${Math.round(run.rssMb)} |`,
+      `| ${run.hosts.toLocaleString('en')} | ${KIND[run.kind]} | ${rounded(run.decisionsPerSecond)} | ${run.p50Ms.toFixed(2)} | ${run.p99Ms.toFixed(2)} | ${run.scanP50Ms.toFixed(1)} | ${Math.round(run.scanP50Ms / run.p50Ms)} | ${Math.round(run.rssMb)} |`,
   )
   return `# How fast the scheduler decides
 
-Made by \`npm run bench:scheduler -- --docs\`: ${about.decisions.toLocaleString('en')} decisions a row on one of ${about.cores} cores, Node.js ${about.node}. Every host has 30
+Made by \`npm run bench:scheduler -- --docs\`: ${about.decisions.toLocaleString('en')} decisions a row on one of ${about.cores} cores, Node.js ${about.node}, the least disturbed of ${about.runs} runs. Every host has 30
 instances of the five classic flavors; each decision books its instance, and another one, any, is deleted, so that the cluster stays as
 full as it is and hosts change all the time. With groups, every instance asked for is a member of one of 1,000 anti-affinity groups of
 ten and more. With aggregates, five of them give tiers, zones, ratios and a multiplier, and every request asks for a tier and a zone:
 thirty kinds of requests in place of five. "Scan" is the same decision by looking at every host, in the same run.
 
-| hosts | | decisions/s | p50 ms | p99 ms | scan p50 ms | scan / p50 | heap MB | process MB |
-| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| hosts | | decisions/s | p50 ms | p99 ms | scan p50 ms | scan / p50 | process MB |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |
 ${rows.join('\n')}
 
-Memory is that of the whole process with all hosts and instances held as the scheduler holds them, the heap after a collection.
+Memory is that of the whole process, with all hosts and instances held as the scheduler holds them.
 
 ${curve(runs)}
 `

@@ -23,6 +23,7 @@ const {
   InstanceExists,
   InstanceNotFound,
   FlavorNotFound,
+  GroupAffinityViolation,
   InstanceGroupNotFound,
   OverQuota,
   ImageNotFound,
@@ -139,6 +140,13 @@ const CASES: readonly Case[] = [
     message: 'Flavor m1 could not be found.',
     outcome: 'terminal',
     code: 404,
+  },
+  {
+    error: new GroupAffinityViolation({ host: 'node-1', group: 'shop/web', members: 2, most: 2 }),
+    message:
+      'Anti-affinity server group policy was violated: node-1 has 2 of the group shop/web, and may have 2.',
+    outcome: 'reschedule',
+    code: 500,
   },
   {
     error: new InstanceGroupNotFound({ group: 'web' }),

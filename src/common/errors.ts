@@ -84,6 +84,25 @@ export class ComputeResourcesUnavailable extends NovaError<{ host: string; reaso
   }
 }
 
+/** The host has as many members of the instance's server group as it may have. Nova: GroupAffinityViolation. */
+export class GroupAffinityViolation extends NovaError<{
+  host: string
+  group: string
+  members: number
+  most: number
+}> {
+  readonly outcome = 'reschedule'
+  readonly code = 500
+
+  constructor(details: GroupAffinityViolation['details'], options?: ErrorOptions) {
+    super(
+      `Anti-affinity server group policy was violated: ${details.host} has ${details.members} of the group ${details.group}, and may have ${details.most}.`,
+      details,
+      options,
+    )
+  }
+}
+
 /** The driver could not make the guest run on this host. Nova: InstanceDeployFailure. */
 export class InstanceDeployFailure extends NovaError<{ instance: string; host: string; reason: string }> {
   readonly outcome = 'reschedule'

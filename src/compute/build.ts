@@ -11,6 +11,7 @@ import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver } from '../virt/driver.ts'
 import { toGuestSpec } from './guest-spec.ts'
 import { type InstanceOperations, isFinal, isPreempted } from './instance-operations.ts'
+import type { LateGroupCheck } from './late-group-check.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 import type { BuildAndRunArgs } from './rpcapi.ts'
 
@@ -20,6 +21,7 @@ interface BuildDeps {
   readonly scheduler: SchedulerRpcApi
   readonly operations: InstanceOperations
   readonly tracker: ResourceTracker
+  readonly groups: LateGroupCheck
   readonly clock: Clock
   readonly log: Logger
 }
@@ -47,7 +49,7 @@ export class InstanceBuilder {
    * @throws what may pass by itself, for the message to be delivered again
    */
   async build(ctx: RequestContext, args: BuildAndRunArgs, signal: AbortSignal): Promise<void> {
-    const { request, attempt, limits, progress } = args
+    const { request, attempt, limits, group, progress } = args
     const { uid } = request.instance
     const log = this.#log.with(ctx, uid)
     const step = this.#deps.operations.beginStep(STEP, progress)
@@ -57,6 +59,7 @@ export class InstanceBuilder {
       // A message of an attempt before, that comes late, must not make a guest.
       const bound = await this.#deps.conductor.instanceGet(ctx, request.instance)
       checkObserved({ ...bound, uid }, { ...claim, taskState: ['spawning'] })
+      this.#deps.groups.check(uid, group)
       this.#deps.tracker.claim(uid, request.flavor, limits)
       log.info('Claim successful', {
         vcpus: request.flavor.vcpus,

@@ -18,6 +18,7 @@ import { Concurrency } from '../common/concurrency.ts'
 import { GuestAudit } from './guest-audit.ts'
 import { InstanceOperations } from './instance-operations.ts'
 import { InstanceTurns } from './instance-turns.ts'
+import { LateGroupCheck } from './late-group-check.ts'
 import { hostOperations } from './operations/index.ts'
 import type { OperationMaker } from './operations/operation.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
@@ -48,6 +49,7 @@ export class ComputeManager {
   readonly #options: ComputeOptions
   readonly #turns: InstanceTurns
   readonly #operations: InstanceOperations
+  readonly #groups: LateGroupCheck
   readonly #builder: InstanceBuilder
   readonly #audit: GuestAudit
   readonly #buildSlots: Concurrency
@@ -61,7 +63,11 @@ export class ComputeManager {
     this.#options = options
     this.#turns = new InstanceTurns({ locks, log })
     this.#operations = new InstanceOperations({ ...deps, log }, options)
-    this.#builder = new InstanceBuilder({ ...deps, operations: this.#operations, log }, options)
+    this.#groups = new LateGroupCheck(deps, options)
+    this.#builder = new InstanceBuilder(
+      { ...deps, operations: this.#operations, groups: this.#groups, log },
+      options,
+    )
     this.#audit = new GuestAudit({ ...deps, locks, log }, options)
     this.#buildSlots = new Concurrency(options.maxConcurrentBuilds)
     this.#makers = hostOperations({ ...deps, log }, options)
@@ -109,7 +115,10 @@ export class ComputeManager {
    */
   async initHost(ctx: RequestContext): Promise<void> {
     const instances = await this.#deps.conductor.instanceGetByHost(ctx, this.#options.host)
-    for (const instance of instances) this.#adopt(instance)
+    for (const instance of instances) {
+      this.#adopt(instance)
+      this.#groups.learn(instance.ref.uid, instance.group)
+    }
     this.#log.with(ctx).info('Took over the instances of this host', {
       host: this.#options.host,
       instances: instances.length,

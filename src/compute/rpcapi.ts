@@ -24,6 +24,8 @@ export const buildAndRunInstance = defineMethod({
     attempt: z.int().min(1),
     /** What the host can take in all; the agent tests its claim against it. */
     limits: amounts,
+    /** What the host may have of the instance's anti-affinity group, where it has one. */
+    group: z.object({ group: z.string(), most: z.int().min(1) }).optional(),
     progress: actionProgress,
   }),
 })

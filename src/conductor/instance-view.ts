@@ -5,7 +5,8 @@ import type { InstanceView } from './rpcapi.ts'
 
 /** What a compute agent sees of an instance. */
 export function toView(instance: Instance): InstanceView {
-  const { status, metadata } = instance
+  const { status, metadata, spec } = instance
+  const group = spec.schedulerHints?.group
   return {
     ref: refOfInstance(instance),
     vmState: status.vmState ?? 'building',
@@ -21,6 +22,7 @@ export function toView(instance: Instance): InstanceView {
     addresses: status.addresses && [...status.addresses],
     action: status.action,
     migration: status.migration && migration.parse(status.migration),
+    group: group === undefined ? undefined : `${metadata.namespace ?? 'default'}/${group}`,
     deleting: metadata.deletionTimestamp !== undefined,
   }
 }

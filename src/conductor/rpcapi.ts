@@ -45,6 +45,8 @@ export const instanceView = z.object({
   addresses: z.array(guestAddress).optional(),
   action: askedBy.optional(),
   migration: migration.optional(),
+  /** Its server group, with the namespace. */
+  group: z.string().optional(),
   deleting: z.boolean(),
 })
 export type InstanceView = z.infer<typeof instanceView>

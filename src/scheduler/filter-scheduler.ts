@@ -1,5 +1,5 @@
 import type { BuildRequest } from '../objects/build-request.ts'
-import type { HostManager } from './host-manager.ts'
+import { groupKey, type HostManager } from './host-manager.ts'
 import { HostIndex } from './index/host-index.ts'
 import type { Selection } from './placement.ts'
 import type { Quotas } from './quotas.ts'
@@ -8,7 +8,7 @@ import type { SelectOptions } from './select-options.ts'
 import type { ServerGroups } from './server-groups.ts'
 
 /** What is asked of a decision besides what the request itself leads to. */
-export type Asked = Pick<SelectOptions, 'ignoreHosts' | 'preferHosts' | 'maxAlternates'>
+export type Asked = Pick<SelectOptions, 'ignoreHosts' | 'ignoreReason' | 'preferHosts' | 'maxAlternates'>
 
 /** Decides on which host an instance goes, on the hosts as they are this moment. Books nothing. */
 export class FilterScheduler {
@@ -73,6 +73,13 @@ export class FilterScheduler {
       // An agent can have fallen silent since the monitor last looked.
       if (!selection.host || this.#hosts.stateOf(selection.host.host) === selection.host) return selection
     }
+  }
+
+  /** What any host may have of the group of an instance, where that is a matter of one host: the agent tests it. */
+  groupLimitFor(request: BuildRequest): { readonly group: string; readonly most: number } | undefined {
+    const group = this.#groups.stateFor(request)
+    if (group?.policy !== 'anti-affinity') return undefined
+    return { group: groupKey(request.instance.namespace, group.name), most: group.maxServerPerHost }
   }
 
   #hostsOf({ instance }: BuildRequest, names: readonly string[] | undefined): readonly string[] | undefined {

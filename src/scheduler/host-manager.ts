@@ -2,7 +2,7 @@ import type { ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { Informer } from '../kube/informer.ts'
 import { bookingsOf } from '../objects/bookings.ts'
-import type { FlavorSize } from '../objects/build-request.ts'
+import type { BuildRequest, FlavorSize } from '../objects/build-request.ts'
 import type { HostFacts } from './aggregate-directory.ts'
 import { aggregateMultipliers, aggregateRatios, aggregateReserves } from './aggregate-settings.ts'
 import { BookingLedger, type Owner, type ProjectUsage } from './booking-ledger.ts'
@@ -207,6 +207,14 @@ export class HostManager {
 /** Groups of the same name in other namespaces are others. */
 export function groupKey(namespace: string, group: string): string {
   return `${namespace}/${group}`
+}
+
+/** Whose the instance of a request is. */
+export function ownerOf({ instance: { namespace }, hints }: BuildRequest): Owner {
+  return {
+    project: namespace,
+    ...(hints?.group !== undefined && { group: groupKey(namespace, hints.group) }),
+  }
 }
 
 /** Nova: io_workload counts what is being built, resized, rebuilt, copied, rescued or shelved. */

@@ -14,8 +14,7 @@ import type { BuildRequest } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { toFault } from '../objects/instance-update.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
-import { groupKey, type HostManager } from './host-manager.ts'
-import type { Owner } from './booking-ledger.ts'
+import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { explainNoValidHost, passedOf, type Selection } from './placement.ts'
 import { isPreempted } from './preempted.ts'
@@ -108,7 +107,13 @@ export class SchedulerManager {
       if (host) {
         log.info('Instance is bound already; sending it to its host again', { host, attempt })
         const limits = this.#limitsOf(host)
-        await this.#deps.computeRpc.buildAndRunInstance(ctx, host, { request, attempt, limits, progress })
+        await this.#deps.computeRpc.buildAndRunInstance(ctx, host, {
+          request,
+          attempt,
+          limits,
+          group: this.#deps.scheduler.groupLimitFor(request),
+          progress,
+        })
         return
       }
       await this.#place(ctx, instance, request, progress)
@@ -188,6 +193,7 @@ export class SchedulerManager {
       request,
       attempt: attempt + 1,
       limits: capacityOf(host),
+      group: this.#deps.scheduler.groupLimitFor(request),
       progress: { ...step.succeeded(), placement },
     })
     this.#deps.events.record({
@@ -280,14 +286,6 @@ export class SchedulerManager {
       reason: error.name,
       message: `${error.message} (${ctx.requestId})`,
     })
-  }
-}
-
-/** Whose the instance is that is to be built. */
-function ownerOf({ instance: { namespace }, hints }: BuildRequest): Owner {
-  return {
-    project: namespace,
-    ...(hints?.group !== undefined && { group: groupKey(namespace, hints.group) }),
   }
 }
 

@@ -15,7 +15,7 @@ import type { InstanceStore } from '../objects/instance-store.ts'
 import { hostsOf, type InstanceUpdate, toFault } from '../objects/instance-update.ts'
 import { nextMessage } from '../objects/next-message.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
-import type { HostManager } from './host-manager.ts'
+import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { isPreempted } from './preempted.ts'
 import { explainNoValidHost, passedOf } from './placement.ts'
@@ -94,6 +94,7 @@ export class MoveManager {
     // From the decision to the claim nothing may come in between: no await.
     const { host, placement } = scheduler.select(wanted, {
       ignoreHosts: migration?.sourceHost === undefined ? [] : [migration.sourceHost],
+      ignoreReason: 'where it comes from',
       preferHosts: [],
       maxAlternates: 0,
     })
@@ -101,7 +102,7 @@ export class MoveManager {
       const error = new NoValidHost({ reason: explainNoValidHost(placement) })
       return this.#fail(ctx, instance, error, { ...step.failed(error), placement })
     }
-    hosts.claim(uid, host.host, request.flavor)
+    hosts.claim(uid, host.host, request.flavor, ownerOf(request))
     this.#log.with(ctx, uid).info('Selected host', {
       host: host.host,
       considered: placement.considered,

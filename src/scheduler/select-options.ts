@@ -10,8 +10,10 @@ export interface GroupState {
 
 /** What is asked of one decision besides the request. */
 export interface SelectOptions {
-  /** Hosts that are not asked: they failed to build this instance. */
+  /** Hosts that are not asked: they failed to build this instance, or it is to leave them. */
   readonly ignoreHosts: readonly string[]
+  /** Why, where they did not fail to build it. */
+  readonly ignoreReason?: string | undefined
   /** Hosts to take, in this order, before any other that passes. */
   readonly preferHosts: readonly string[]
   readonly maxAlternates: number

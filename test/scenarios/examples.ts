@@ -2,9 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { COMPUTE_QUOTA } from '../../src/apis/v1alpha1/compute-quota.ts'
 import { FLAVOR } from '../../src/apis/v1alpha1/flavor.ts'
+import { HOST_AGGREGATE } from '../../src/apis/v1alpha1/host-aggregate.ts'
 import { IMAGE } from '../../src/apis/v1alpha1/image.ts'
 import { INSTANCE, type Instance } from '../../src/apis/v1alpha1/instance.ts'
+import { SERVER_GROUP } from '../../src/apis/v1alpha1/server-group.ts'
 import type { KubeObject, ResourceType } from '../../src/kube/resource.ts'
 import { SECRET, VIRTUAL_MACHINE_INSTANCE } from '../../src/virt/kubevirt/resources.ts'
 import { leave } from './audit.ts'
@@ -17,6 +20,9 @@ const KINDS: Readonly<Record<string, ResourceType<KubeObject>>> = {
   Flavor: FLAVOR as ResourceType<KubeObject>,
   Image: IMAGE as ResourceType<KubeObject>,
   Instance: INSTANCE as ResourceType<KubeObject>,
+  ServerGroup: SERVER_GROUP as ResourceType<KubeObject>,
+  HostAggregate: HOST_AGGREGATE as ResourceType<KubeObject>,
+  ComputeQuota: COMPUTE_QUOTA as ResourceType<KubeObject>,
 }
 
 /** Every file of examples/ does what it promises. */

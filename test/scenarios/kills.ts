@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { SERVER_GROUP } from '../../src/apis/v1alpha1/server-group.ts'
+import { apiVersionOf } from '../../src/kube/resource.ts'
 import { leave } from './audit.ts'
 import { Bookings } from './bookings.ts'
 import { setGuest, setGuests } from './catalogue.ts'
@@ -33,6 +35,34 @@ export function describeKills(makeWorld: MakeWorld, guests: Guests = 'simulated'
       await bookings.stop()
       await leave(world)
     })
+
+    ifSimulated(
+      'nova-scheduler, in the middle of launches of groups, and another takes over: no policy is violated, no host oversold',
+      async () => {
+        await world.services.start('nova-scheduler-3')
+        await world.client.create(SERVER_GROUP, {
+          apiVersion: apiVersionOf(SERVER_GROUP),
+          kind: SERVER_GROUP.kind,
+          metadata: { namespace: project.namespace, name: 'pairs' },
+          spec: { policy: 'anti-affinity', rules: { maxServerPerHost: 2 } },
+        })
+        const members = ['m-1', 'm-2', 'm-3', 'm-4', 'm-5', 'm-6']
+        const spec = { schedulerHints: { group: 'pairs' } }
+        const made = Promise.all(members.map((name) => project.create(name, spec)))
+        await project.until('m-1', ({ status }) => status.host !== undefined)
+        await world.services.kill('nova-scheduler')
+        await made
+
+        const ended = await Promise.all(members.map((name) => project.untilState(name, 'active')))
+        const hosts = ended.map(({ status }) => status.host)
+        for (const host of hostsOf(world)) expect(hosts.filter((one) => one === host)).toHaveLength(2)
+
+        await world.services.start('nova-scheduler')
+        await world.services.stop('nova-scheduler-3')
+        for (const name of members) await project.delete(name)
+        await project.untilAllGone()
+      },
+    )
 
     it.each(SERVICES)(
       '%s, in the middle of launches, stops, starts and deletes: each ends as it should',

@@ -7,8 +7,8 @@ import { RequestClass } from './request-class.ts'
 import type { Scores } from './score-table.ts'
 
 /** Places of hosts in all classes together, which bounds the memory; a cluster of any size has some classes. */
-const MAX_PLACES = 500_000
-const MIN_CLASSES = 16
+const MAX_PLACES = 1_000_000
+const MIN_CLASSES = 48
 const MAX_CLASSES = 256
 
 interface Entry {
