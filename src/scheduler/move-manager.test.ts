@@ -3,6 +3,8 @@ import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/i
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { actionInFlight } from '../apis/v1alpha1/operations.ts'
 import { RandomIds } from '../common/ids.ts'
+import { COMPUTE_QUOTA } from '../apis/v1alpha1/compute-quota.ts'
+import { apiVersionOf } from '../kube/resource.ts'
 import { COMPUTE_RPC_VERSION, ComputeRpcApi, HOST_METHODS, type HostArgs } from '../compute/rpcapi.ts'
 import { EVENT } from '../kube/event.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
@@ -318,6 +320,38 @@ describe('where no host is valid', () => {
     await move(instance)
     expect((await kube.instance()).status).toMatchObject({ host: 'node-1', fault: { reason: 'NoValidHost' } })
   })
+})
+
+it('a resize beyond the quota ends where it began; a move of the same size takes nothing more of it', async () => {
+  putNodes({ 'node-1': 32, 'node-2': 32 })
+  world.quotas.tell({
+    apiVersion: apiVersionOf(COMPUTE_QUOTA),
+    kind: COMPUTE_QUOTA.kind,
+    metadata: { namespace: 'default', name: 'small' },
+    spec: { cores: 1 },
+  })
+  const newFlavor = { ...FLAVOR, name: 'm1.big', vcpus: 5 }
+  const migration = { ...WAY, type: 'resize', oldFlavor: FLAVOR, newFlavor } as const
+  await move(await begin({ ...MIGRATING, migration }), { flavor: newFlavor })
+
+  const { status } = await kube.instance()
+  expect(status).toMatchObject({ vmState: 'active', host: 'node-1', fault: { reason: 'OverQuota' } })
+  expect(status).not.toHaveProperty('taskState')
+  expect((await kube.action('web-resize-1f0c9a3e')).status).toMatchObject({ result: 'Error' })
+  expect(told).toEqual([])
+
+  await kube.setStatus('web', MIGRATING)
+  await move(await kube.instance())
+  await untilTold()
+})
+
+it('a move of an instance whose group is gone ends where it began', async () => {
+  putNodes({ 'node-1': 32, 'node-2': 32 })
+  await move(await begin(MIGRATING), { hints: { group: 'gone' } })
+
+  const { status } = await kube.instance()
+  expect(status).toMatchObject({ vmState: 'active', fault: { reason: 'InstanceGroupNotFound' } })
+  expect(told).toEqual([])
 })
 
 describe('a message', () => {

@@ -2,7 +2,7 @@ import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { actionInFlight } from '../apis/v1alpha1/operations.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { NoValidHost } from '../common/errors.ts'
+import { NoValidHost, NovaError } from '../common/errors.ts'
 import { InstanceLocks } from '../common/instance-locks.ts'
 import type { Logger } from '../common/log.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
@@ -91,7 +91,14 @@ export class MoveManager {
     const { uid } = request.instance
     const step = new StepRecorder(clock, { name: STEP, host: 'nova-scheduler' }, NO_PROGRESS)
     const wanted = { ...request, requestedHost: migration?.requestedHost }
-    // From the decision to the claim nothing may come in between: no await.
+    try {
+      await scheduler.ready(wanted)
+      // From here to the claim nothing may come in between: no await. A move of the same size takes nothing more of a quota.
+      if (migration?.type === 'resize') scheduler.checkQuota(wanted)
+    } catch (error) {
+      if (!(error instanceof NovaError) || error.outcome !== 'terminal') throw error
+      return this.#fail(ctx, instance, error, step.failed(error))
+    }
     const { host, placement } = scheduler.select(wanted, {
       ignoreHosts: migration?.sourceHost === undefined ? [] : [migration.sourceHost],
       ignoreReason: 'where it comes from',
@@ -152,7 +159,7 @@ export class MoveManager {
   async #fail(
     ctx: RequestContext,
     instance: Instance,
-    error: NoValidHost,
+    error: NovaError,
     progress: ActionProgress,
   ): Promise<void> {
     const { taskState, vmState } = instance.status
