@@ -106,6 +106,14 @@ describe('options', () => {
     expect(() => readOptions(OPTIONS, [], env)).toThrow(says)
   })
 
+  it('may have a letter, as kubectl’s have', () => {
+    const options = { ...OPTIONS, name: { ...OPTIONS.name, letter: 'n' } }
+    expect(readOptions(options, ['-n', 'somebody'], {}).name).toBe('somebody')
+    expect(readOptions(options, ['--name', 'somebody'], {}).name).toBe('somebody')
+    expect(() => readOptions(OPTIONS, ['-n', 'somebody'], {})).toThrow(UsageError)
+    expect(describeOptions(options)).toContain('-n, --name NAME')
+  })
+
   it('are described one a line, with their defaults', () => {
     const lines = describeOptions(OPTIONS).split('\n')
     expect(lines.map((line) => line.trim().replace(/ {2,}/, ' | '))).toEqual([

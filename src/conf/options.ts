@@ -5,6 +5,8 @@ export interface Option<T> {
   readonly help: string
   /** How its value is written in the help: `URL`, `SECONDS`. None for a switch. */
   readonly value?: string
+  /** One letter for it, where kubectl has one: `-n`. */
+  readonly letter?: string
   readonly fallback: T
   /** Reads the value; throws what is wrong with it. */
   readonly parse: (text: string) => T
@@ -123,9 +125,12 @@ export function readOptions<O extends Options>(
 
 function parseFlags(options: Options, argv: readonly string[]): Readonly<Record<string, string | undefined>> {
   const known = Object.fromEntries(
-    Object.entries(options).map(([name, option]) => [
+    Object.entries(options).map(([name, { value, letter }]) => [
       flagOf(name),
-      { type: option.value === undefined ? ('boolean' as const) : ('string' as const) },
+      {
+        type: value === undefined ? ('boolean' as const) : ('string' as const),
+        ...(letter !== undefined && { short: letter }),
+      },
     ]),
   )
   try {
@@ -140,7 +145,8 @@ function parseFlags(options: Options, argv: readonly string[]): Readonly<Record<
 export function describeOptions(options: Options): string {
   return Object.entries(options)
     .map(([name, option]) => {
-      const left = `--${flagOf(name)}${option.value === undefined ? '' : ` ${option.value}`}`
+      const letter = option.letter === undefined ? '' : `-${option.letter}, `
+      const left = `${letter}--${flagOf(name)}${option.value === undefined ? '' : ` ${option.value}`}`
       const fallback = defaultText(option)
       return `  ${left.padEnd(42)} ${option.help}${fallback === '' ? '' : ` (default ${fallback})`}`
     })

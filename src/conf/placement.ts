@@ -1,13 +1,15 @@
 import { MESSAGING_OPTIONS, SERVICE_OPTIONS } from './common.ts'
 import { oneOf, seconds, text, flag, optionalText } from './options.ts'
 
-const OUTPUT = { output: oneOf('lines to read, or JSON', ['text', 'json'], 'text') }
-const NAMESPACE = { namespace: text('the namespace of the instance', 'default', 'NAME') }
+const OUTPUT = { output: { ...oneOf('lines to read, or JSON', ['text', 'json'], 'text'), letter: 'o' } }
+const NAMESPACE = {
+  namespace: { ...text('the namespace of the instance', 'default', 'NAME'), letter: 'n' },
+}
 
 /** What `kilonova schedule` is told. */
 export const SCHEDULE_SETTINGS = {
   dryRun: flag('say where the instance would go, and do nothing'),
-  file: text('the manifest of an Instance; - is standard input', '-', 'FILE'),
+  file: { ...text('the manifest of an Instance; - is standard input', '-', 'FILE'), letter: 'f' },
   ...NAMESPACE,
   ...OUTPUT,
   callTimeout: seconds('how long an answer is waited for', 10),
