@@ -2,7 +2,7 @@ import { kilonovaCrds } from '../apis/definitions.ts'
 import { SystemClock } from '../common/clock.ts'
 import { loggerTo } from '../common/log.ts'
 import { CHECK_OPTIONS } from '../conf/check.ts'
-import { inClusterAddress, messagingFiles } from '../conf/common.ts'
+import { inClusterAddress, kubeconfigOfUser, messagingFiles } from '../conf/common.ts'
 import { readOptions } from '../conf/options.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
 import { loadKubeConfig } from '../kube/kube-config.ts'
@@ -21,8 +21,9 @@ export async function runCheck(
   const clock = new SystemClock()
   // What the parts log on their way is in the findings.
   const log = loggerTo(() => undefined, { format: 'text', level: 'error' })
-  const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
-  const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
+  const path = kubeconfigOfUser(conf.kubeconfig, env)
+  const inCluster = path === undefined ? inClusterAddress(env) : undefined
+  const kubeConfig = loadKubeConfig({ path, inCluster })
   const timeoutMs = conf.checkTimeout
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, {
     clock,

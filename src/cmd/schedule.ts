@@ -3,7 +3,7 @@ import { SystemClock } from '../common/clock.ts'
 import { messageOf, NovaError } from '../common/errors.ts'
 import { newRequestId, RandomIds } from '../common/ids.ts'
 import { loggerTo } from '../common/log.ts'
-import { inClusterAddress, messagingFiles } from '../conf/common.ts'
+import { inClusterAddress, kubeconfigOfUser, messagingFiles } from '../conf/common.ts'
 import { readOptions, UsageError } from '../conf/options.ts'
 import { EXPLAIN_OPTIONS, SCHEDULE_OPTIONS } from '../conf/placement.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
@@ -70,7 +70,8 @@ export async function runExplain(argv: readonly string[], env: Env): Promise<voi
   }
 }
 
-function kubeClient(path: string | undefined, env: Env, clock: SystemClock): HttpKubeClient {
+function kubeClient(named: string | undefined, env: Env, clock: SystemClock): HttpKubeClient {
+  const path = kubeconfigOfUser(named, env)
   const inCluster = path === undefined ? inClusterAddress(env) : undefined
   const kubeConfig = loadKubeConfig({ path, inCluster })
   return HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: 'kilonova/placement' })

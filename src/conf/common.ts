@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { delimiter } from 'node:path'
 import type { LogLevel, LogOptions } from '../common/log.ts'
 import type { CredentialFiles } from '../rpc/nats-credentials.ts'
 import {
@@ -110,4 +111,15 @@ export function inClusterAddress(
 ): { readonly host: string; readonly port: string } | undefined {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env
   return host && port ? { host, port } : undefined
+}
+
+/**
+ * The kubeconfig of a command that people type: the one that is named, else the first that kubectl would read. `undefined` where
+ * neither says so: then it is a pod's service account, or `~/.kube/config`.
+ */
+export function kubeconfigOfUser(
+  named: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  return named ?? (env['KUBECONFIG']?.split(delimiter).find((path) => path !== '') || undefined)
 }
