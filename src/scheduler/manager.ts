@@ -16,7 +16,7 @@ import { toFault } from '../objects/instance-update.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
 import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
-import { explainNoValidHost, passedOf, type Selection } from './placement.ts'
+import { explainChoice, explainNoValidHost, passedOf, type Selection } from './placement.ts'
 import { isPreempted } from './preempted.ts'
 import type { BuildInstancesArgs, Destinations } from './rpcapi.ts'
 
@@ -200,7 +200,7 @@ export class SchedulerManager {
       object: instance,
       type: 'Normal',
       reason: 'Scheduled',
-      message: `Bound to ${host.host}, the best of ${passedOf(placement)} that passed, of ${placement.considered} considered (${ctx.requestId})`,
+      message: `Bound to ${explainChoice(placement)} (${ctx.requestId})`,
     })
   }
 

@@ -18,7 +18,7 @@ import type { FilterScheduler } from './filter-scheduler.ts'
 import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { isPreempted } from './preempted.ts'
-import { explainNoValidHost, passedOf } from './placement.ts'
+import { explainChoice, explainNoValidHost, passedOf } from './placement.ts'
 import type { BuildInstancesArgs } from './rpcapi.ts'
 
 interface MoveDeps {
@@ -129,7 +129,7 @@ export class MoveManager {
       object: instance,
       type: 'Normal',
       reason: 'Scheduled',
-      message: `Goes to ${host.host}, the best of ${passedOf(placement)} that passed, of ${placement.considered} considered (${ctx.requestId})`,
+      message: `Goes to ${explainChoice(placement)} (${ctx.requestId})`,
     })
   }
 

@@ -92,10 +92,29 @@ export function preferring(
 /** Why no host was valid, in one sentence with the numbers. */
 export function explainNoValidHost(placement: Placement): string {
   if (placement.considered === 0) return 'There are no compute nodes.'
-  const parts = placement.filters
-    .filter((filter) => filter.removed > 0)
-    .map((filter) => `${filter.name} took out ${filter.removed} (${filter.reasons.join(' | ')})`)
-  return `Of ${placement.considered} hosts, ${parts.join('; ')}.`
+  return `Of ${placement.considered} hosts, ${takenOut(placement).join('; ')}.`
+}
+
+/** As much as an Event takes, with what stands around it. */
+const MAX_SENTENCE = 900
+
+/** Why this host, in one sentence: what each filter took out, and the weights of the best. */
+export function explainChoice(placement: Placement): string {
+  const { host, considered, weighed } = placement
+  const weights = weighed.map((one) => `${one.host} ${one.weight}`).join(', ')
+  const parts = [
+    `${host}, the best of ${passedOf(placement)} that passed, of ${considered} considered`,
+    ...takenOut(placement),
+    ...(weighed.length > 1 ? [`weights: ${weights}`] : []),
+  ]
+  const sentence = parts.join('; ')
+  return sentence.length <= MAX_SENTENCE ? sentence : `${sentence.slice(0, MAX_SENTENCE - 1)}…`
+}
+
+function takenOut({ filters }: Placement): readonly string[] {
+  return filters
+    .filter(({ removed }) => removed > 0)
+    .map(({ name, removed, reasons }) => `${name} took out ${removed} (${reasons.join(' | ')})`)
 }
 
 /** How many hosts passed every filter. */
