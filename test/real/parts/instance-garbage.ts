@@ -6,36 +6,54 @@ import type { KubeClient } from '../../../src/kube/client.ts'
 import { Informer } from '../../../src/kube/informer.ts'
 import { type KubeObject, refOf, type ResourceType } from '../../../src/kube/resource.ts'
 import { isOwnedBy } from '../../../src/virt/kubevirt/ownership.ts'
-import { SECRET, VIRTUAL_MACHINE } from '../../../src/virt/kubevirt/resources.ts'
+import { SECRET, VIRTUAL_MACHINE, type VirtualMachine } from '../../../src/virt/kubevirt/resources.ts'
+
+/** Keeps what is deleted until nothing of what it owns is left: the garbage collector takes it off. */
+const FOREGROUND = 'foregroundDeletion'
 
 /**
- * What of Kubernetes' garbage collector matters here: what an Instance owned goes after it. A kube-apiserver alone has none.
- * An instance that no host has, and one whose host is down, leave that to it.
+ * What of Kubernetes' garbage collector matters here, for a kube-apiserver alone has none: what an Instance owned goes after it (an
+ * instance that no host has, and one whose host is down, leave that to it), and a VirtualMachine goes after its disks, of
+ * which nobody makes any here.
  */
 export class InstanceGarbage {
   readonly #client: KubeClient
   readonly #instances: Informer<Instance>
+  readonly #machines: Informer<VirtualMachine>
   readonly #removing = new Set<Promise<void>>()
 
   constructor(deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger }) {
     this.#client = deps.client
     this.#instances = new Informer(deps, { type: INSTANCE })
+    this.#machines = new Informer(deps, { type: VIRTUAL_MACHINE })
   }
 
   start(): void {
     this.#instances.onChange(({ type, object: { metadata } }) => {
-      if (type !== 'deleted') return
-      const removing = this.#remove(metadata.namespace ?? '', metadata.uid ?? '')
-        // The API server is being stopped: tests do that.
-        .catch(() => undefined)
-        .finally(() => this.#removing.delete(removing))
-      this.#removing.add(removing)
+      if (type === 'deleted') this.#do(this.#remove(metadata.namespace ?? '', metadata.uid ?? ''))
+    })
+    this.#machines.onChange(({ type, object }) => {
+      if (type !== 'deleted' && object.metadata.finalizers?.includes(FOREGROUND))
+        this.#do(this.#letGo(object))
     })
     this.#instances.start()
+    this.#machines.start()
+  }
+
+  #do(work: Promise<void>): void {
+    // The API server is being stopped, or somebody wrote first, whose change comes here, too.
+    const doing = work.catch(() => undefined).finally(() => this.#removing.delete(doing))
+    this.#removing.add(doing)
+  }
+
+  async #letGo({ metadata }: VirtualMachine): Promise<void> {
+    const { namespace = '', name, resourceVersion, finalizers = [] } = metadata
+    const left = { metadata: { finalizers: finalizers.filter((one) => one !== FOREGROUND) } }
+    await this.#client.mergePatch(VIRTUAL_MACHINE, { namespace, name }, left, { resourceVersion })
   }
 
   async stop(): Promise<void> {
-    await this.#instances.stop()
+    await Promise.all([this.#instances.stop(), this.#machines.stop()])
     await Promise.all(this.#removing)
   }
 
