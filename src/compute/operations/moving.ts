@@ -1,11 +1,13 @@
 import type { InstanceView } from '../../conductor/rpcapi.ts'
 import type { FlavorSize } from '../../objects/build-request.ts'
 import { toTimestamp } from '../../common/clock.ts'
+import type { InstanceUpdate } from '../../objects/instance-update.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
 import { InstanceNotReady } from '../../common/state-errors.ts'
 import { toGuestSpec } from '../guest-spec.ts'
 import type { ResourceTracker, Usage } from '../resource-tracker.ts'
 import {
+  type Call,
   type OperationDeps,
   type OperationMaker,
   type OperationOptions,
@@ -34,18 +36,38 @@ export function claimFor(
 /** From host to host, at rest and running, and what comes after. Each host does its part when it is its turn. */
 export function movingOperations(deps: OperationDeps, options: OperationOptions) {
   const { driver, conductor, tracker, clock, log } = deps
+
+  /** Books what is to come, and hands over to the host it comes from. */
+  const claimsWhatComes =
+    (taskState: 'resize_migrating' | 'migrating'): OperationMaker =>
+    ({ ctx, limits }) => ({
+      work: async (instance) => {
+        const { flavor } = await conductor.buildRequestGet(ctx, instance.ref)
+        claimFor(tracker, instance, flavor, limits)
+        log.with(ctx, instance.ref.uid).info('Claim successful for an instance that is to come', flavor)
+        return { taskState, migration: { status: 'running' } }
+      },
+    })
+
+  /** Takes a guest over that is off, and has it as it was before it moved: running or off. */
+  async function asBefore(
+    { ctx, signal }: Call,
+    instance: InstanceView,
+    says: string,
+  ): Promise<InstanceUpdate> {
+    const { ref } = instance
+    const powerOn = moveOf(instance).oldVmState === 'active'
+    const request = await conductor.buildRequestGet(ctx, ref)
+    claimFor(tracker, instance, request.flavor, undefined)
+    await conductor.guestAssign(ctx, { instance: ref, step: 'take' })
+    const guest = await driver.finishMigration(ctx, toGuestSpec(request), { powerOn, signal })
+    log.with(ctx, ref.uid).info(says, { flavor: request.flavor.name, powerOn })
+    return powerOn ? running(guest) : OFF
+  }
+
   return {
     /** On the destination. */
-    prep_resize: ({ ctx, limits }) => ({
-      work: async (instance) => {
-        const request = await conductor.buildRequestGet(ctx, instance.ref)
-        claimFor(tracker, instance, request.flavor, limits)
-        log
-          .with(ctx, instance.ref.uid)
-          .info('Claim successful for an instance that is to come', request.flavor)
-        return { taskState: 'resize_migrating', migration: { status: 'running' } }
-      },
-    }),
+    prep_resize: claimsWhatComes('resize_migrating'),
 
     /** On the source. */
     resize_instance: ({ ctx, signal }) => ({
@@ -61,23 +83,13 @@ export function movingOperations(deps: OperationDeps, options: OperationOptions)
     }),
 
     /** On the destination, which is its host by now. */
-    finish_resize: ({ ctx, signal }) => ({
-      work: async (instance) => {
-        const { ref } = instance
-        const { oldVmState } = moveOf(instance)
-        const request = await conductor.buildRequestGet(ctx, ref)
-        claimFor(tracker, instance, request.flavor, undefined)
-        await conductor.guestAssign(ctx, { instance: ref, step: 'take' })
-        const powerOn = oldVmState === 'active'
-        const guest = await driver.finishMigration(ctx, toGuestSpec(request), { powerOn, signal })
-        log.with(ctx, ref.uid).info('Instance has arrived', { flavor: request.flavor.name, powerOn })
-        return {
-          vmState: 'resized',
-          ...(powerOn ? running(guest) : OFF),
-          migration: { status: 'finished' },
-          resizedAt: toTimestamp(clock.now()),
-        }
-      },
+    finish_resize: (call) => ({
+      work: async (instance) => ({
+        ...(await asBefore(call, instance, 'Instance has arrived')),
+        vmState: 'resized',
+        migration: { status: 'finished' },
+        resizedAt: toTimestamp(clock.now()),
+      }),
     }),
 
     /** On the source: what it kept for the way back goes. */
@@ -106,31 +118,17 @@ export function movingOperations(deps: OperationDeps, options: OperationOptions)
     }),
 
     /** On the source, which is its host again. */
-    finish_revert_resize: ({ ctx, signal }) => ({
-      work: async (instance) => {
-        const { ref } = instance
-        const { oldVmState } = moveOf(instance)
-        const request = await conductor.buildRequestGet(ctx, ref)
-        claimFor(tracker, instance, request.flavor, undefined)
-        await conductor.guestAssign(ctx, { instance: ref, step: 'take' })
-        const powerOn = oldVmState === 'active'
-        const guest = await driver.finishMigration(ctx, toGuestSpec(request), { powerOn, signal })
-        log.with(ctx, ref.uid).info('Instance is back', { flavor: request.flavor.name, powerOn })
-        return { vmState: oldVmState, ...(powerOn ? running(guest) : OFF), migration: null, resizedAt: null }
-      },
+    finish_revert_resize: (call) => ({
+      work: async (instance) => ({
+        ...(await asBefore(call, instance, 'Instance is back')),
+        vmState: moveOf(instance).oldVmState,
+        migration: null,
+        resizedAt: null,
+      }),
     }),
 
     /** On the destination. */
-    pre_live_migration: ({ ctx, limits }) => ({
-      work: async (instance) => {
-        const request = await conductor.buildRequestGet(ctx, instance.ref)
-        claimFor(tracker, instance, request.flavor, limits)
-        log
-          .with(ctx, instance.ref.uid)
-          .info('Claim successful for an instance that is to come', request.flavor)
-        return { taskState: 'migrating', migration: { status: 'running' } }
-      },
-    }),
+    pre_live_migration: claimsWhatComes('migrating'),
 
     /** On the source. */
     live_migration: ({ ctx, signal }) => ({
