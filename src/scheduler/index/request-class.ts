@@ -21,12 +21,15 @@ export class RequestClass {
   readonly #rejected = new Map<string, Rejection>()
   /** By filter: how many hosts it takes out, by reason. */
   readonly #reasons: readonly Map<string, number>[]
+  /** By filter, by reason: one object for all the hosts it is said of. */
+  readonly #rejections: readonly Map<string, Rejection>[]
 
   constructor(spec: RequestSpec, policy: Policy) {
     this.spec = spec
     this.passing = new ScoreTable(policy.weighers)
     this.#filters = policy.filters
     this.#reasons = policy.filters.map(() => new Map())
+    this.#rejections = policy.filters.map(() => new Map())
   }
 
   /** What takes a host out that nothing does by its name; `undefined` where it passes. */
@@ -44,6 +47,7 @@ export class RequestClass {
     const { host: name } = host
     const before = this.#rejected.get(name)
     const now = this.#judge(host)
+    if (now && now === before) return
     if (before) this.#count(before, -1)
     if (now) {
       this.#count(now, 1)
@@ -67,15 +71,27 @@ export class RequestClass {
     for (const [filter, one] of this.#filters.entries()) {
       if (!isHostFilter(one)) continue
       const verdict = one.check(host, this.spec)
-      if (!verdict.pass) return { filter, reason: verdict.reason }
+      if (!verdict.pass) return this.#rejection(filter, verdict.reason)
     }
     return undefined
+  }
+
+  #rejection(filter: number, reason: string): Rejection {
+    const known = this.#rejections[filter]?.get(reason)
+    if (known) return known
+    const rejection = { filter, reason }
+    this.#rejections[filter]?.set(reason, rejection)
+    return rejection
   }
 
   #count({ filter, reason }: Rejection, by: number): void {
     const reasons = this.#reasons[filter]
     const count = (reasons?.get(reason) ?? 0) + by
-    if (count > 0) reasons?.set(reason, count)
-    else reasons?.delete(reason)
+    if (count > 0) {
+      reasons?.set(reason, count)
+      return
+    }
+    reasons?.delete(reason)
+    this.#rejections[filter]?.delete(reason)
   }
 }
