@@ -9,6 +9,9 @@ export interface Booking {
   readonly isBusy: boolean
 }
 
+/** What an instance holds that does not move, and most do not. Such are shared: there are few different ones on a host. */
+type Single = readonly [Booking]
+
 /** What is booked on a host in all. */
 export interface Booked {
   readonly amounts: Amounts
@@ -54,6 +57,8 @@ export class BookingLedger {
   /** One object for each size there is: there are few, and many instances. */
   readonly #sizes = new Map<string, Amounts>()
   readonly #owners = new Map<string, Owner>()
+  /** Host → the different bookings there. */
+  readonly #singles = new Map<string, Single[]>()
   readonly #onChange: (host: string) => void
 
   /** @param onChange is told of each host on which something else is booked now. */
@@ -73,7 +78,8 @@ export class BookingLedger {
   /** What the instance holds is this and nothing else; its claim stays. */
   book(uid: string, bookings: readonly Booking[], owner: Owner): void {
     const claim = this.#held.get(uid)?.claim
-    this.#hold(uid, { bookings, owner: this.#same(owner), ...(claim && { claim }) })
+    const held = { bookings: this.#shared(bookings), owner: this.#same(owner) }
+    this.#hold(uid, claim ? { ...held, claim } : held)
   }
 
   /**
@@ -142,6 +148,17 @@ export class BookingLedger {
     for (const host of hostsOf([...before, ...after])) this.#onChange(host)
   }
 
+  #shared(bookings: readonly Booking[]): readonly Booking[] {
+    const [booking, another] = bookings
+    if (!booking || another) return bookings
+    const singles = this.#singles.get(booking.host) ?? []
+    const known = singles.find(([one]) => isEqual(one, booking) && one.isBusy === booking.isBusy)
+    if (known) return known
+    const single: Single = [booking]
+    this.#singles.set(booking.host, [...singles, single])
+    return single
+  }
+
   #same(owner: Owner): Owner {
     const key = `${owner.project} ${owner.group ?? ''}`
     const known = this.#owners.get(key)
@@ -169,8 +186,12 @@ export class BookingLedger {
       instances: instances + by,
       ioOps: ioOps + (isBusy ? by : 0),
     }
-    if (booked.instances === 0) this.#booked.delete(host)
-    else this.#booked.set(host, booked)
+    if (booked.instances > 0) {
+      this.#booked.set(host, booked)
+      return
+    }
+    this.#booked.delete(host)
+    this.#singles.delete(host)
   }
 }
 
