@@ -57,7 +57,8 @@ export class World {
   readonly scheduler: SchedulerWorld
   readonly random = randomOf(11)
   readonly #kind: Kind
-  readonly #instances: string[] = []
+  /** By their numbers. */
+  readonly #instances: number[] = []
   #made = 0
   #isFilled = false
 
@@ -101,35 +102,36 @@ export class World {
 
   /** Another instance that somebody asks for. */
   request(): BuildRequest {
-    const uid = `instance-${this.#made++}`
+    const { name, uid } = identityOf(this.#made++)
     const flavor = this.#flavor()
     const isMember = this.#isFilled || this.#made < GROUPS * MEMBERS
     if (this.#kind === 'groups' && isMember) {
       const hints = { group: `group-${this.random(GROUPS)}` }
-      return makeRequest({ flavor, instance: { uid, name: uid }, hints })
+      return makeRequest({ flavor, instance: { uid, name }, hints })
     }
-    if (this.#kind === 'default') return makeRequest({ flavor, instance: { uid, name: uid } })
+    if (this.#kind === 'default') return makeRequest({ flavor, instance: { uid, name } })
     const tier = TIERS[this.random(TIERS.length)] ?? ''
     return makeRequest({
       flavor: { ...flavor, name: `${flavor.name}.${tier}` },
       extraSpecs: { 'aggregate_instance_extra_specs:tier': tier },
-      instance: { uid, name: uid },
+      instance: { uid, name },
       availabilityZone: `az-${this.random(3)}`,
     })
   }
 
   /** What the watch shows of an instance that was bound and built. */
-  bind({ instance: { uid }, flavor, hints }: BuildRequest, host: string): void {
+  bind({ instance: { uid, name }, flavor, hints }: BuildRequest, host: string): void {
     const group = hints?.group
     this.scheduler.instances.tell(
       makeInstance({
-        name: uid,
+        name,
         uid,
+        resourceVersion: String(10_000_000 + this.#made),
         spec: group === undefined ? {} : { schedulerHints: { group } },
         status: { vmState: 'active', host, flavor },
       }),
     )
-    this.#instances.push(uid)
+    this.#instances.push(numberOf(name))
   }
 
   /** One instance, any, is deleted: so the cluster stays as full as it is. */
@@ -139,7 +141,7 @@ export class World {
     const last = this.#instances.pop()
     if (one === undefined || last === undefined) return
     if (one !== last) this.#instances[at] = last
-    this.scheduler.instances.tellGone(makeInstance({ name: one, uid: one }))
+    this.scheduler.instances.tellGone(makeInstance(identityOf(one)))
   }
 
   #flavor(): FlavorSize {
@@ -150,6 +152,15 @@ export class World {
     }
     throw new Error('the shares do not add up to 100')
   }
+}
+
+/** A uid as long as those of Kubernetes: what it takes in memory counts. */
+function identityOf(n: number): { readonly name: string; readonly uid: string } {
+  return { name: `instance-${n}`, uid: `${n.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000` }
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice('instance-'.length))
 }
 
 function makeAggregate(name: string, spec: HostAggregateSpec): HostAggregate {
