@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { KubernetesUnavailable, ServiceStopping } from '../common/errors.ts'
+import { KubernetesUnavailable, ServiceStopping } from '../common/errors/unavailable.ts'
 import { RandomIds } from '../common/ids.ts'
 import {
   CONDUCTOR_RPC_VERSION,

@@ -1,6 +1,7 @@
 import type { Timer } from '../common/clock.ts'
 import { serviceContext } from '../common/context.ts'
-import { messageOf, ServiceStopping } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
+import { ServiceStopping } from '../common/errors/unavailable.ts'
 import { newRequestId } from '../common/ids.ts'
 import { ComputeManager } from '../compute/manager.ts'
 import { ResourceReporter } from '../compute/resource-reporter.ts'

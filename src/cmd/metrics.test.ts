@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { SystemClock } from '../common/clock.ts'
-import { InstanceNotFound } from '../common/errors.ts'
+import { InstanceNotFound } from '../common/errors/instance-state.ts'
 import { RandomIds } from '../common/ids.ts'
 import { RpcClient } from '../rpc/client.ts'
 import type { RpcMethod } from '../rpc/method.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, SystemClock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import { type Logger, openLog } from '../common/log.ts'
 import { inClusterAddress, logOptions } from '../conf/common.ts'
 import { NATS_AUTH_OPTIONS, type NatsAuthSettings } from '../conf/nats-auth.ts'

@@ -1,5 +1,5 @@
 import { SystemClock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import { openLog } from '../common/log.ts'
 import { inClusterAddress, logOptions } from '../conf/common.ts'
 import { NATS_KEYS_OPTIONS } from '../conf/nats-keys.ts'

@@ -1,5 +1,5 @@
 import type { Clock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { Logger } from '../common/log.ts'
 import { HealthServer, type RoundTrip } from './health.ts'
 import type { Metrics } from './metrics.ts'

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { SystemClock } from '../common/clock.ts'
-import { messageOf, NovaError } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 import { newRequestId, RandomIds } from '../common/ids.ts'
 import { loggerTo } from '../common/log.ts'
 import { inClusterAddress, kubeconfigOfUser, messagingFiles } from '../conf/common.ts'

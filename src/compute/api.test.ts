@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import { FlavorNotFound, TaskTimedOut, UnexpectedTaskStateError } from '../common/errors.ts'
+import { FlavorNotFound } from '../common/errors/flavor-and-image.ts'
+import { TaskTimedOut, UnexpectedTaskStateError } from '../common/errors/instance-state.ts'
 import { isConflict } from '../kube/api-error.ts'
 import { ApiWorld } from '../testing/api-world.ts'
 import { makeContext } from '../testing/builders.ts'

@@ -10,15 +10,12 @@ import {
 import type { ActionName, TaskState } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { InstanceInvalidState, type NovaError } from '../common/errors.ts'
+import { ComputeServiceInUse } from '../common/errors/host.ts'
+import { InstanceInvalidState, InstanceIsLocked, InstanceNotReady } from '../common/errors/instance-state.ts'
+import type { NovaError } from '../common/errors/nova-error.ts'
+import { ServiceUnavailable } from '../common/errors/unavailable.ts'
 import { creationRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
-import {
-  ComputeServiceInUse,
-  InstanceIsLocked,
-  InstanceNotReady,
-  ServiceUnavailable,
-} from '../common/state-errors.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'

@@ -1,12 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import {
-  BuildAbortException,
-  InstanceDeployFailure,
-  InstanceNotFound,
-  KubernetesUnavailable,
-  ServiceStopping,
-} from '../common/errors.ts'
+import { BuildAbortException, InstanceDeployFailure } from '../common/errors/guest.ts'
+import { InstanceNotFound } from '../common/errors/instance-state.ts'
+import { KubernetesUnavailable, ServiceStopping } from '../common/errors/unavailable.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext, makeRequest } from '../testing/builders.ts'
 import { type Agent, ComputeWorld } from '../testing/compute-world.ts'

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { RequestContext } from '../common/context.ts'
-import { InstanceNotFound, messageOf } from '../common/errors.ts'
+import { InstanceNotFound } from '../common/errors/instance-state.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { InstanceLocks } from '../common/instance-locks.ts'
 import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'

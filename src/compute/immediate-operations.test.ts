@@ -1,8 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import { ConsoleNotAvailable, PolicyNotAuthorized, UnexpectedTaskStateError } from '../common/errors.ts'
+import { PolicyNotAuthorized } from '../common/errors/access.ts'
+import { ConsoleNotAvailable } from '../common/errors/guest.ts'
+import {
+  InstanceIsLocked,
+  InstanceNotReady,
+  UnexpectedTaskStateError,
+} from '../common/errors/instance-state.ts'
 import { creationRequestId } from '../common/ids.ts'
-import { InstanceIsLocked, InstanceNotReady } from '../common/state-errors.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { ApiWorld } from '../testing/api-world.ts'

@@ -1,7 +1,7 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { actionInFlight } from '../apis/v1alpha1/operations.ts'
 import type { RequestContext } from '../common/context.ts'
-import { PolicyNotAuthorized } from '../common/errors.ts'
+import { PolicyNotAuthorized } from '../common/errors/access.ts'
 import { creationRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import { isNotFound } from '../kube/api-error.ts'

@@ -4,11 +4,11 @@ import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import {
   InstanceNotFound,
-  messageOf,
-  NovaError,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-} from '../common/errors.ts'
+} from '../common/errors/instance-state.ts'
+import { messageOf } from '../common/errors/message-of.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { GroupAffinityViolation } from '../common/errors.ts'
+import { GroupAffinityViolation } from '../common/errors/scheduling.ts'
 import { LateGroupCheck } from './late-group-check.ts'
 import { ResourceTracker } from './resource-tracker.ts'
 

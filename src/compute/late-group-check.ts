@@ -1,4 +1,4 @@
-import { GroupAffinityViolation } from '../common/errors.ts'
+import { GroupAffinityViolation } from '../common/errors/scheduling.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 
 /** What of an anti-affinity group a host has to know. */

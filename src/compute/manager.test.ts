@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import type { VmState } from '../apis/v1alpha1/states.ts'
 import { serviceContext } from '../common/context.ts'
-import { InstancePowerOffFailure } from '../common/errors.ts'
+import { InstancePowerOffFailure } from '../common/errors/guest.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext } from '../testing/builders.ts'
 import { type Agent, ComputeWorld } from '../testing/compute-world.ts'

@@ -2,13 +2,9 @@ import { IMAGE } from '../apis/v1alpha1/image.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { InstanceActionSpec } from '../apis/v1alpha1/instance-action.ts'
 import type { OperationName } from '../apis/v1alpha1/operations.ts'
-import {
-  CannotMigrateToSameHost,
-  CannotResizeDisk,
-  ComputeHostNotFound,
-  ImageConflict,
-  InstanceNotReady,
-} from '../common/state-errors.ts'
+import { CannotResizeDisk, ImageConflict } from '../common/errors/flavor-and-image.ts'
+import { CannotMigrateToSameHost, ComputeHostNotFound } from '../common/errors/host.ts'
+import { InstanceNotReady } from '../common/errors/instance-state.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { checkFlavorFitsImage } from '../objects/build-request.ts'

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../common/clock.ts'
 import { serviceContext } from '../common/context.ts'
-import { messageOf, NovaError } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 import { type IdGenerator, newRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ComputeResourcesUnavailable } from '../common/errors.ts'
+import { ComputeResourcesUnavailable } from '../common/errors/scheduling.ts'
 import { ResourceTracker } from './resource-tracker.ts'
 
 const SMALL = { name: 'm1.small', vcpus: 1, memoryMb: 2048, diskGb: 20 }

@@ -1,4 +1,4 @@
-import { ComputeResourcesUnavailable } from '../common/errors.ts'
+import { ComputeResourcesUnavailable } from '../common/errors/scheduling.ts'
 import type { FlavorSize } from '../objects/build-request.ts'
 
 export interface Usage {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { TASK_STATES, type TaskState } from '../apis/v1alpha1/states.ts'
 import { serviceContext } from '../common/context.ts'
-import { KubernetesUnavailable } from '../common/errors.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { nextMessage } from '../objects/next-message.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'

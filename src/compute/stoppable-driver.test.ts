@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ServiceStopping } from '../common/errors.ts'
+import { ServiceStopping } from '../common/errors/unavailable.ts'
 import { RandomIds } from '../common/ids.ts'
 import { serviceContext } from '../common/context.ts'
 import { StoppableDriver } from './stoppable-driver.ts'

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { KubernetesUnavailable, UnexpectedTaskStateError } from '../common/errors.ts'
+import { UnexpectedTaskStateError } from '../common/errors/instance-state.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { makeContext, makeInstance } from '../testing/builders.ts'
 import { FakeClock, settle } from '../testing/fake-clock.ts'
 import { captureLog, type LogCapture } from '../testing/log-capture.ts'

@@ -1,6 +1,7 @@
 import type { Clock } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { messageOf, NovaError } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 import type { Logger } from '../common/log.ts'
 import type { DiskSource, InstanceRef } from '../objects/build-request.ts'
 import { RemoteError } from '../rpc/errors.ts'

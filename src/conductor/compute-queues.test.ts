@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { Forbidden } from '../common/errors.ts'
+import { Forbidden } from '../common/errors/access.ts'
 import { QueueUndeclared } from '../rpc/errors.ts'
 import type { Target } from '../rpc/target.ts'
 import { makeContext } from '../testing/builders.ts'

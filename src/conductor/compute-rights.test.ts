@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Forbidden } from '../common/errors.ts'
+import { Forbidden } from '../common/errors/access.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { checkComputeMaySet, hostOfSender } from './compute-rights.ts'
 

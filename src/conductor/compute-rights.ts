@@ -1,4 +1,4 @@
-import { Forbidden } from '../common/errors.ts'
+import { Forbidden } from '../common/errors/access.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { describeSender, type Sender } from '../rpc/sender.ts'
 

@@ -2,13 +2,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
+import { Forbidden } from '../common/errors/access.ts'
 import {
-  Forbidden,
   InstanceNotFound,
-  KubernetesUnavailable,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-} from '../common/errors.ts'
+} from '../common/errors/instance-state.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { type ActionStore, actionRecordName } from '../objects/action-store.ts'
 import { apiVersionOf } from '../kube/resource.ts'
 import { refOfInstance } from '../objects/build-request.ts'

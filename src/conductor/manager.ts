@@ -2,7 +2,12 @@ import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { Forbidden, UnexpectedDeletingTaskStateError, UnexpectedTaskStateError } from '../common/errors.ts'
+import { Forbidden } from '../common/errors/access.ts'
+import { GuestVanished } from '../common/errors/guest.ts'
+import {
+  UnexpectedDeletingTaskStateError,
+  UnexpectedTaskStateError,
+} from '../common/errors/instance-state.ts'
 import type { Logger } from '../common/log.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -23,7 +28,6 @@ import { nextMessage } from '../objects/next-message.ts'
 import { RecentInstances } from '../objects/recent-instances.ts'
 import type { FreedHosts } from '../compute/freed-hosts.ts'
 import type { TaskSender } from '../compute/task-sender.ts'
-import { GuestVanished } from '../common/state-errors.ts'
 import { isCarriedOut } from './carried-out.ts'
 import { checkComputeMaySet } from './compute-rights.ts'
 import { toView } from './instance-view.ts'

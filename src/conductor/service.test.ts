@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Forbidden } from '../common/errors.ts'
+import { Forbidden } from '../common/errors/access.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'

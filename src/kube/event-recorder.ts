@@ -1,5 +1,5 @@
 import type { Clock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { IdGenerator } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import { isAlreadyExists, isNotFound, isRetryable } from './api-error.ts'

@@ -1,5 +1,5 @@
 import type { Clock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { Logger } from '../common/log.ts'
 import { type Change, ObjectCache } from './object-cache.ts'
 import { Reflector, type ReflectorDeps, type ReflectorOptions } from './reflector.ts'

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { Logger } from '../common/log.ts'
 import { ApiError, isRetryable, WatchError } from './api-error.ts'
 import { type BackoffOptions, backoffMs } from './backoff.ts'

@@ -1,6 +1,6 @@
 import { type Msg, type Subscription, TimeoutError } from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { Logger } from '../common/log.ts'
 import type { NatsLink } from '../rpc/nats-link.ts'
 import { Running } from '../rpc/running.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { toTimestamp, type Clock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 
 /** One step of an operation. Nova's instance action event. */
 export const actionEvent = z.object({

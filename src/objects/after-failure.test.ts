@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { TASK_STATES, type TaskState, type VmState } from '../apis/v1alpha1/states.ts'
-import { KubernetesUnavailable, NotSupported } from '../common/errors.ts'
+import { NotSupported } from '../common/errors/guest.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { ApiError } from '../kube/api-error.ts'
 import { afterFailure } from './after-failure.ts'
 import { whileAvailable } from './unavailable.ts'

@@ -1,6 +1,6 @@
 import { stepOf } from '../apis/v1alpha1/operations.ts'
 import type { TaskState, VmState } from '../apis/v1alpha1/states.ts'
-import { NovaError } from '../common/errors.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 import type { InstanceUpdate } from './instance-update.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import { FlavorMemoryTooSmall, FlavorNotFound, ImageNotFound } from '../common/errors.ts'
+import { FlavorMemoryTooSmall, FlavorNotFound, ImageNotFound } from '../common/errors/flavor-and-image.ts'
 import { isRetryable } from '../kube/api-error.ts'
 import { makeInstance } from '../testing/builders.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'

@@ -1,7 +1,7 @@
 import { FLAVOR, type Flavor } from '../apis/v1alpha1/flavor.ts'
 import { IMAGE, type Image } from '../apis/v1alpha1/image.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
-import { FlavorNotFound, ImageNotFound } from '../common/errors.ts'
+import { FlavorNotFound, ImageNotFound } from '../common/errors/flavor-and-image.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject, ResourceType } from '../kube/resource.ts'

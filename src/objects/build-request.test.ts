@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Image, ImageSpec } from '../apis/v1alpha1/image.ts'
-import { FlavorDiskSmallerThanMinDisk, FlavorMemoryTooSmall } from '../common/errors.ts'
+import { FlavorDiskSmallerThanMinDisk, FlavorMemoryTooSmall } from '../common/errors/flavor-and-image.ts'
 import { makeImage, makeInstance, UID } from '../testing/builders.ts'
 import {
   buildRequest,

@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import type { Image } from '../apis/v1alpha1/image.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
-import { FlavorDiskSmallerThanMinDisk, FlavorMemoryTooSmall } from '../common/errors.ts'
-import { ImageUnacceptable } from '../common/state-errors.ts'
+import {
+  FlavorDiskSmallerThanMinDisk,
+  FlavorMemoryTooSmall,
+  ImageUnacceptable,
+} from '../common/errors/flavor-and-image.ts'
 
 /** Which instance a message is about. The uid decides: names come again after a delete. */
 export const instanceRef = z.object({ namespace: z.string(), name: z.string(), uid: z.string() })

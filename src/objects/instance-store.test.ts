@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import {
   InstanceNotFound,
-  KubernetesUnavailable,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-} from '../common/errors.ts'
+} from '../common/errors/instance-state.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { isConflict, isRetryable } from '../kube/api-error.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'

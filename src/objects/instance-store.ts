@@ -1,6 +1,7 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
-import { InstanceNotFound, KubernetesUnavailable } from '../common/errors.ts'
+import { InstanceNotFound } from '../common/errors/instance-state.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { isConflict, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { InstanceRef } from './build-request.ts'

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { InstanceStatus, InstanceStatusCondition } from '../apis/v1alpha1/instance.ts'
+import { FlavorNotFound } from '../common/errors/flavor-and-image.ts'
 import {
-  FlavorNotFound,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-} from '../common/errors.ts'
+} from '../common/errors/instance-state.ts'
 import { makeInstance, NEW_STATUS, UID } from '../testing/builders.ts'
 import {
   checkExpected,

@@ -7,11 +7,11 @@ import type {
 } from '../apis/v1alpha1/instance.ts'
 import { apiStatus, TASK_STATES, type TaskState, VM_STATES, type VmState } from '../apis/v1alpha1/states.ts'
 import {
-  NovaError,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-  messageOf,
-} from '../common/errors.ts'
+} from '../common/errors/instance-state.ts'
+import { messageOf } from '../common/errors/message-of.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 import { requestIdOf } from '../common/ids.ts'
 import { flavorSize } from './build-request.ts'
 

@@ -1,4 +1,4 @@
-import { KubernetesUnavailable } from '../common/errors.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { isRetryable } from '../kube/api-error.ts'
 
 /**

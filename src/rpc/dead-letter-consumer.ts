@@ -1,5 +1,5 @@
 import type { Logger } from '../common/log.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import { type DeadLetter, decodeDeadLetter } from './dead-letter.ts'
 import { describeSender } from './sender.ts'
 import { describeTarget } from './target.ts'

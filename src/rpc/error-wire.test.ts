@@ -1,18 +1,29 @@
+import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import * as novaErrors from '../common/errors.ts'
-import { InstanceInvalidState, MaxRetriesExceeded, NovaError } from '../common/errors.ts'
-import * as stateErrors from '../common/state-errors.ts'
+import { InstanceInvalidState } from '../common/errors/instance-state.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
+import { MaxRetriesExceeded } from '../common/errors/scheduling.ts'
 import { ERRORS, fromRecord, toRecord } from './error-wire.ts'
-import * as rpcErrors from './errors.ts'
 import { RemoteError } from './errors.ts'
 
-const classes = Object.entries({ ...novaErrors, ...stateErrors, ...rpcErrors }).filter(
-  ([, value]) => typeof value === 'function' && value.prototype instanceof NovaError,
+const COMMON = new URL('../common/errors/', import.meta.url)
+const MODULES = readdirSync(COMMON).flatMap((file) =>
+  file.endsWith('.test.ts') ? [] : [new URL(file, COMMON).href],
 )
+MODULES.push(new URL('errors.ts', import.meta.url).href)
+
+const isError = (value: unknown): boolean =>
+  typeof value === 'function' && value.prototype instanceof NovaError
 
 describe('the registry of errors', () => {
-  it.each(classes)('knows %s', (name, errorClass) => {
-    expect(ERRORS[name]).toBe(errorClass)
+  it.each(MODULES)('knows what %s has', async (module) => {
+    const all: Readonly<Record<string, unknown>> = await import(module)
+    const classes = Object.entries(all).filter(([, value]) => isError(value))
+    expect(ERRORS).toMatchObject(Object.fromEntries(classes))
+  })
+
+  it('holds classes of errors alone', () => {
+    expect(Object.entries(ERRORS).filter(([, value]) => !isError(value))).toEqual([])
   })
 })
 

@@ -1,4 +1,4 @@
-import { NovaError } from '../common/errors.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 import { describeTarget } from './target.ts'
 
 /** No answer came in time. Whether the work was done is not known. */

@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node'
 import type { Clock, Timer } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { LogFacts, Logger } from '../common/log.ts'
 import { ConnectionStatus } from './connection-status.ts'
 import { type Held, HeldMessages } from './nats-held.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { credsAuthenticator, nkeyAuthenticator, type NodeConnectionOptions } from '@nats-io/transport-node'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 
 /** Files that say who we are and whom we trust. Whoever renews them replaces them: they are read at each connect. */
 export interface CredentialFiles {

@@ -9,7 +9,7 @@ import {
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { Logger } from '../common/log.ts'
 import { ConnectionStatus } from './connection-status.ts'
 import { type CredentialFiles, readCredentials } from './nats-credentials.ts'

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, RequestError } from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { Logger } from '../common/log.ts'
 import { MessageDeliveryFailure, MessageRefused } from './errors.ts'
 import type { NatsLink, NatsSession } from './nats-link.ts'

@@ -7,7 +7,7 @@ import {
   TimeoutError,
 } from '@nats-io/transport-node'
 import type { Clock } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { Logger } from '../common/log.ts'
 import { MessageDeliveryFailure, QueueUndeclared } from './errors.ts'
 import { NatsConsumer } from './nats-consumer.ts'

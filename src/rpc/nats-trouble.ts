@@ -1,5 +1,5 @@
 import { AuthorizationError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import { UnusableCredentials } from './nats-credentials.ts'
 
 /** Why the broker cannot be reached: what kind of trouble, and the sentence for it. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../common/clock.ts'
-import { messageOf, NovaError } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 import { type IdGenerator, RandomIds } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import { buryCast, encodeDeadLetter } from './dead-letter.ts'

@@ -4,7 +4,7 @@ import {
   type HostAggregateStatusCondition,
 } from '../apis/v1alpha1/host-aggregate.ts'
 import { type Clock, type Timer, toTimestamp } from '../common/clock.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import type { Logger } from '../common/log.ts'
 import { isConflict, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'

@@ -1,6 +1,6 @@
 import { INSTANCE } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION, type InstanceAction } from '../apis/v1alpha1/instance-action.ts'
-import { InstanceNotFound } from '../common/errors.ts'
+import { InstanceNotFound } from '../common/errors/instance-state.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { type Placement, placement } from '../objects/action-progress.ts'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { COMPUTE_QUOTA, type ComputeQuotaSpec } from '../apis/v1alpha1/compute-quota.ts'
 import { SERVER_GROUP, type ServerGroup, type ServerGroupSpec } from '../apis/v1alpha1/server-group.ts'
-import { InstanceGroupNotFound, OverQuota } from '../common/errors.ts'
+import { InstanceGroupNotFound, OverQuota } from '../common/errors/scheduling.ts'
 import { apiVersionOf } from '../kube/resource.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
 import { makeComputeNode, makeInstance, makeRequest } from '../testing/builders.ts'

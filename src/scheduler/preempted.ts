@@ -2,7 +2,7 @@ import {
   InstanceNotFound,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-} from '../common/errors.ts'
+} from '../common/errors/instance-state.ts'
 
 /** Somebody changed or deleted the instance first: the operation ends quietly, theirs goes on. */
 export function isPreempted(error: unknown): error is Error {

@@ -1,5 +1,5 @@
 import type { ComputeQuota } from '../apis/v1alpha1/compute-quota.ts'
-import { OverQuota } from '../common/errors.ts'
+import { OverQuota } from '../common/errors/scheduling.ts'
 import type { Informer } from '../kube/informer.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
 import type { HostManager } from './host-manager.ts'

@@ -1,5 +1,5 @@
 import { SERVER_GROUP, type ServerGroup } from '../apis/v1alpha1/server-group.ts'
-import { InstanceGroupNotFound } from '../common/errors.ts'
+import { InstanceGroupNotFound } from '../common/errors/scheduling.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { Informer } from '../kube/informer.ts'

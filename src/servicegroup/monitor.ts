@@ -1,7 +1,7 @@
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { type Clock, type Timer, toTimestamp } from '../common/clock.ts'
 import { serviceContext } from '../common/context.ts'
-import { messageOf } from '../common/errors.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import { type IdGenerator, newRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'

@@ -1,4 +1,4 @@
-import { NovaError } from '../common/errors.ts'
+import { NovaError } from '../common/errors/nova-error.ts'
 
 /**
  * The guest is not on its host any more: somebody removed it behind our back. Nova's libvirt driver defines it

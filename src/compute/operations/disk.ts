@@ -1,6 +1,6 @@
 import { toTimestamp } from '../../common/clock.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
-import { InstanceNotReady } from '../../common/state-errors.ts'
+import { InstanceNotReady } from '../../common/errors/instance-state.ts'
 import { toGuestSpec } from '../guest-spec.ts'
 import {
   type OperationDeps,

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { BuildAbortException, KubernetesUnavailable, NotSupported } from '../../common/errors.ts'
+import { BuildAbortException, NotSupported } from '../../common/errors/guest.ts'
+import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import { actionRecordName } from '../../objects/action-store.ts'
 import { bookingsOf } from '../../objects/bookings.ts'
 import { hostsOf } from '../../objects/instance-update.ts'

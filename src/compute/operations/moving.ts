@@ -3,7 +3,7 @@ import type { FlavorSize } from '../../objects/build-request.ts'
 import { toTimestamp } from '../../common/clock.ts'
 import type { InstanceUpdate } from '../../objects/instance-update.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
-import { InstanceNotReady } from '../../common/state-errors.ts'
+import { InstanceNotReady } from '../../common/errors/instance-state.ts'
 import { toGuestSpec } from '../guest-spec.ts'
 import type { ResourceTracker, Usage } from '../resource-tracker.ts'
 import {

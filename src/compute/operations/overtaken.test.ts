@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import { serviceContext } from '../../common/context.ts'
-import { BuildAbortException } from '../../common/errors.ts'
+import { BuildAbortException } from '../../common/errors/guest.ts'
 import { refOfInstance } from '../../objects/build-request.ts'
 import { makeContext } from '../../testing/builders.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'

@@ -1,4 +1,4 @@
-import { GuestOperationFailure } from '../../common/errors.ts'
+import { GuestOperationFailure } from '../../common/errors/guest.ts'
 import type { InstanceUpdate } from '../../objects/instance-update.ts'
 import type { HostMethod } from '../../objects/next-message.ts'
 import type { GuestInfo } from '../../virt/driver.ts'

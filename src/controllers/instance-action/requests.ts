@@ -6,10 +6,10 @@ import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
 import {
   InstanceNotFound,
-  NovaError,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-} from '../../common/errors.ts'
+} from '../../common/errors/instance-state.ts'
+import { NovaError } from '../../common/errors/nova-error.ts'
 import { requestIdOf } from '../../common/ids.ts'
 import type { Logger } from '../../common/log.ts'
 import type { ComputeApi } from '../../compute/api.ts'

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance } from '../../apis/v1alpha1/instance.ts'
-import { InstanceInvalidState, UnexpectedTaskStateError } from '../../common/errors.ts'
+import { InstanceInvalidState, UnexpectedTaskStateError } from '../../common/errors/instance-state.ts'
 import { requestIdOf } from '../../common/ids.ts'
 import { FINALIZER } from '../../compute/api.ts'
 import { ApiError } from '../../kube/api-error.ts'

@@ -5,7 +5,7 @@ import {
   InstanceNotFound,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-} from '../../common/errors.ts'
+} from '../../common/errors/instance-state.ts'
 import type { Logger } from '../../common/log.ts'
 import type { ComputeApi } from '../../compute/api.ts'
 import { isConflict, isNotFound } from '../../kube/api-error.ts'

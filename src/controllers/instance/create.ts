@@ -1,5 +1,5 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
-import { NovaError } from '../../common/errors.ts'
+import { NovaError } from '../../common/errors/nova-error.ts'
 import { type ComputeApi, FINALIZER } from '../../compute/api.ts'
 import type { Result } from '../../kube/controller.ts'
 import type { Duty } from './duty.ts'

@@ -3,10 +3,10 @@ import { OPERATIONS, type OperationName } from '../../apis/v1alpha1/operations.t
 import {
   InstanceInvalidState,
   InstanceNotFound,
-  NovaError,
   UnexpectedDeletingTaskStateError,
   UnexpectedTaskStateError,
-} from '../../common/errors.ts'
+} from '../../common/errors/instance-state.ts'
+import { NovaError } from '../../common/errors/nova-error.ts'
 import type { VmState } from '../../apis/v1alpha1/states.ts'
 import type { ComputeApi } from '../../compute/api.ts'
 import { DONE, type Result } from '../../kube/controller.ts'

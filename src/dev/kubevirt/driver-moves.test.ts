@@ -3,11 +3,11 @@ import { SystemClock } from '../../common/clock.ts'
 import { serviceContext } from '../../common/context.ts'
 import {
   InstancePowerOffFailure,
-  KubernetesUnavailable,
   MigrationError,
   NotSupported,
   SnapshotFailure,
-} from '../../common/errors.ts'
+} from '../../common/errors/guest.ts'
+import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { type KubeVirtWorld, makeKubeVirtWorld } from '../../testing/kubevirt-world.ts'

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SystemClock } from '../../common/clock.ts'
 import { serviceContext } from '../../common/context.ts'
-import { GuestOperationFailure, NotSupported } from '../../common/errors.ts'
+import { GuestOperationFailure, NotSupported } from '../../common/errors/guest.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { type KubeVirtWorld, makeKubeVirtWorld } from '../../testing/kubevirt-world.ts'

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SystemClock } from '../../common/clock.ts'
 import { serviceContext } from '../../common/context.ts'
-import { BuildAbortException, InstanceDeployFailure } from '../../common/errors.ts'
+import { BuildAbortException, InstanceDeployFailure } from '../../common/errors/guest.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ConsoleNotAvailable } from '../../common/errors.ts'
+import { ConsoleNotAvailable } from '../../common/errors/guest.ts'
 import { until } from '../until.ts'
 import { ctx, spawned, type Trial } from './trial.ts'
 

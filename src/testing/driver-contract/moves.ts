@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { serviceContext } from '../../common/context.ts'
-import { MigrationError } from '../../common/errors.ts'
+import { MigrationError } from '../../common/errors/guest.ts'
 import type { ComputeDriver, GuestSpec } from '../../virt/driver.ts'
 import { GuestNotFound } from '../../virt/guest-not-found.ts'
 import { until } from '../until.ts'

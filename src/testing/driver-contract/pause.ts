@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { GuestOperationFailure, NotSupported } from '../../common/errors.ts'
+import { GuestOperationFailure, NotSupported } from '../../common/errors/guest.ts'
 import { GuestNotFound } from '../../virt/guest-not-found.ts'
 import { until } from '../until.ts'
 import { ctx, hear, HOST, OTHER_HOST, seen, spawned, stateOf, type Trial } from './trial.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { GuestOperationFailure } from '../../common/errors.ts'
+import { GuestOperationFailure } from '../../common/errors/guest.ts'
 import type { GuestSpec, PowerState } from '../../virt/driver.ts'
 import { until } from '../until.ts'
 import { ctx, HOST, seen, spawned, stateOf, type Trial } from './trial.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { InstanceDeployFailure, InstanceExists } from '../../common/errors.ts'
+import { InstanceDeployFailure, InstanceExists } from '../../common/errors/guest.ts'
 import { until } from '../until.ts'
 import { ctx, HOST, namesOf, OTHER_HOST, stateOf, type Trial } from './trial.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { serviceContext } from '../../common/context.ts'
-import { InstanceDeployFailure, MigrationError } from '../../common/errors.ts'
+import { InstanceDeployFailure, MigrationError } from '../../common/errors/guest.ts'
 import { loggerTo } from '../../common/log.ts'
 import { describeDriverContract, type DriverWorld } from '../../testing/driver-contract.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'

@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import { InstanceDeployFailure, InstanceExists } from '../../common/errors.ts'
+import { InstanceDeployFailure, InstanceExists } from '../../common/errors/guest.ts'
 import type { Logger } from '../../common/log.ts'
 import type {
   ComputeDriver,

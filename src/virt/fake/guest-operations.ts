@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import { ConsoleNotAvailable, GuestOperationFailure } from '../../common/errors.ts'
+import { ConsoleNotAvailable, GuestOperationFailure } from '../../common/errors/guest.ts'
 import type { Logger } from '../../common/log.ts'
 import type {
   ConsoleOptions,

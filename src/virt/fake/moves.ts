@@ -1,5 +1,5 @@
 import type { RequestContext } from '../../common/context.ts'
-import { MigrationError } from '../../common/errors.ts'
+import { MigrationError } from '../../common/errors/guest.ts'
 import type { Logger } from '../../common/log.ts'
 import type { GuestInfo, GuestRef, GuestSpec, SpawnOptions } from '../driver.ts'
 import { GuestNotFound } from '../guest-not-found.ts'

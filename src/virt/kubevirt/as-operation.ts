@@ -2,8 +2,8 @@ import {
   GuestOperationFailure,
   InstancePowerOffFailure,
   InstancePowerOnFailure,
-  messageOf,
-} from '../../common/errors.ts'
+} from '../../common/errors/guest.ts'
+import { messageOf } from '../../common/errors/message-of.ts'
 import { ApiError } from '../../kube/api-error.ts'
 import type { GuestRef } from '../driver.ts'
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import { InstancePowerOffFailure } from '../../common/errors.ts'
+import { InstancePowerOffFailure } from '../../common/errors/guest.ts'
 import type { Logger } from '../../common/log.ts'
 import { isConflict, isNotFound } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'

@@ -1,4 +1,4 @@
-import { ConsoleNotAvailable } from '../../common/errors.ts'
+import { ConsoleNotAvailable } from '../../common/errors/guest.ts'
 import { ApiError } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { GuestRef } from '../driver.ts'

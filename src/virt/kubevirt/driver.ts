@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import { InstancePowerOnFailure, messageOf, NotSupported } from '../../common/errors.ts'
+import { InstancePowerOnFailure, NotSupported } from '../../common/errors/guest.ts'
+import { messageOf } from '../../common/errors/message-of.ts'
 import type { Logger } from '../../common/log.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { ApiError } from '../../kube/api-error.ts'

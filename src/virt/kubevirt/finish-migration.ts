@@ -1,4 +1,6 @@
-import { KubernetesUnavailable, messageOf, MigrationError } from '../../common/errors.ts'
+import { MigrationError } from '../../common/errors/guest.ts'
+import { messageOf } from '../../common/errors/message-of.ts'
+import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import type { Logger } from '../../common/log.ts'
 import { ApiError, isConflict, isNotFound, isRetryable } from '../../kube/api-error.ts'
 import type { GuestSpec } from '../driver.ts'

@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts'
-import { KubernetesUnavailable } from '../../common/errors.ts'
+import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import { isAlreadyExists, isConflict, isForbidden, isNotFound, isRetryable } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { GuestRef } from '../driver.ts'

@@ -3,7 +3,7 @@ import {
   InstanceDeployFailure,
   InstanceExists,
   InstanceUserDataMalformed,
-} from '../../common/errors.ts'
+} from '../../common/errors/guest.ts'
 import type { Logger } from '../../common/log.ts'
 import { ApiError, isRetryable } from '../../kube/api-error.ts'
 import type { GuestSpec, SpawnOptions } from '../driver.ts'

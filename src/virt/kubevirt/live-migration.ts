@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../common/clock.ts'
-import { MigrationError, messageOf } from '../../common/errors.ts'
+import { MigrationError } from '../../common/errors/guest.ts'
+import { messageOf } from '../../common/errors/message-of.ts'
 import type { Logger } from '../../common/log.ts'
 import { ApiError, isRetryable } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'

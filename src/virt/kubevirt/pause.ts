@@ -1,4 +1,5 @@
-import { GuestOperationFailure, messageOf } from '../../common/errors.ts'
+import { GuestOperationFailure } from '../../common/errors/guest.ts'
+import { messageOf } from '../../common/errors/message-of.ts'
 import type { Logger } from '../../common/log.ts'
 import { ApiError } from '../../kube/api-error.ts'
 import type { GuestRef, OperationOptions, PowerState } from '../driver.ts'

@@ -1,4 +1,4 @@
-import { BuildAbortException } from '../../common/errors.ts'
+import { BuildAbortException } from '../../common/errors/guest.ts'
 import type { GuestSpec } from '../driver.ts'
 
 const DISK_BUSES: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { InstancePowerOffFailure } from '../../common/errors.ts'
+import { InstancePowerOffFailure } from '../../common/errors/guest.ts'
 import type { Logger } from '../../common/log.ts'
 import type { GuestRef } from '../driver.ts'
 import { waitUntil } from '../wait-until.ts'

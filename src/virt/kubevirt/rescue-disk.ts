@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { GuestOperationFailure } from '../../common/errors.ts'
+import { GuestOperationFailure } from '../../common/errors/guest.ts'
 import type { Logger } from '../../common/log.ts'
 import type { DiskSource, GuestRef } from '../driver.ts'
 import { GuestNotFound } from '../guest-not-found.ts'

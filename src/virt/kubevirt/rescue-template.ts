@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { NotSupported } from '../../common/errors.ts'
+import { NotSupported } from '../../common/errors/guest.ts'
 import type { DiskSource, GuestRef } from '../driver.ts'
 import { HOST_LABEL, INSTANCE_UID_LABEL } from './ownership.ts'
 import type {

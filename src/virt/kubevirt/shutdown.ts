@@ -1,5 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
-import { InstancePowerOffFailure, messageOf } from '../../common/errors.ts'
+import { InstancePowerOffFailure } from '../../common/errors/guest.ts'
+import { messageOf } from '../../common/errors/message-of.ts'
 import type { Logger } from '../../common/log.ts'
 import { ApiError } from '../../kube/api-error.ts'
 import type { GuestRef, PowerOffOptions } from '../driver.ts'

@@ -1,5 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
-import { messageOf, NotSupported, SnapshotFailure } from '../../common/errors.ts'
+import { NotSupported, SnapshotFailure } from '../../common/errors/guest.ts'
+import { messageOf } from '../../common/errors/message-of.ts'
 import type { Logger } from '../../common/log.ts'
 import { ApiError, isNotFound, isRetryable } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'

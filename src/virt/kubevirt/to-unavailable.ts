@@ -1,4 +1,4 @@
-import { KubernetesUnavailable } from '../../common/errors.ts'
+import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import { ApiError } from '../../kube/api-error.ts'
 
 /** To be used as `catch`: what Kubernetes said, as an error of ours. */

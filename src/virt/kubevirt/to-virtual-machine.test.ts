@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BuildAbortException } from '../../common/errors.ts'
+import { BuildAbortException } from '../../common/errors/guest.ts'
 import type { GuestSpec } from '../driver.ts'
 import { type Placement, toUserDataSecret, toVirtualMachine } from './to-virtual-machine.ts'
 

@@ -1,4 +1,4 @@
-import { BuildAbortException } from '../../common/errors.ts'
+import { BuildAbortException } from '../../common/errors/guest.ts'
 import type { OwnerReference } from '../../kube/resource.ts'
 import type { GuestRef, GuestSpec } from '../driver.ts'
 import { pinnedTo } from './affinity.ts'
