@@ -1,5 +1,5 @@
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
-import { stepOf } from '../apis/v1alpha1/operations.ts'
+import { stepOf } from '../apis/v1alpha1/steps.ts'
 import { FreedHosts } from '../compute/freed-hosts.ts'
 import { HostStates } from '../compute/host-states.ts'
 import { ImmediateOperations } from '../compute/immediate-operations.ts'

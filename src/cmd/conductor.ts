@@ -8,6 +8,8 @@ import { FreedHosts } from '../compute/freed-hosts.ts'
 import { TaskSender } from '../compute/task-sender.ts'
 import { GuestAssigner } from '../conductor/guest-assigner.ts'
 import { SnapshotImages } from '../conductor/snapshot-images.ts'
+import { ComputeNodeReports } from '../conductor/compute-node-reports.ts'
+import { PowerStateChanges } from '../conductor/power-state-changes.ts'
 import type { ConductorSettings } from '../conf/conductor.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
@@ -43,9 +45,13 @@ export function buildConductor(
   const compute = new ComputeRpcApi({ rpc })
   const sender = new TaskSender({ requests, scheduler: new SchedulerRpcApi({ rpc }), compute })
   const freed = new FreedHosts({ compute })
-  const manager = new ConductorManager({ ...deps, instances, actions, requests, sender, freed, events })
-  const guests = new GuestAssigner({ ...deps, instances, guests: openGuestAssignment(deps, settings) })
-  const snapshots = new SnapshotImages({ ...deps, instances, requests })
+  const parts = {
+    manager: new ConductorManager({ ...deps, instances, actions, requests, sender, freed, events }),
+    powerStates: new PowerStateChanges({ ...deps, instances, events }),
+    nodes: new ComputeNodeReports(deps),
+    guests: new GuestAssigner({ ...deps, instances, guests: openGuestAssignment(deps, settings) }),
+    images: new SnapshotImages({ ...deps, instances, requests }),
+  }
   const server = new RpcServer(deps, {
     target: { topic: CONDUCTOR_TOPIC },
     version: CONDUCTOR_RPC_VERSION,
@@ -53,7 +59,7 @@ export function buildConductor(
     fanouts: false,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   })
-  serveConductor(server, { manager, guests, images: snapshots })
+  serveConductor(server, parts)
   serveComputeQueues(server, transport)
   const office = new DeadLetterOffice({ ...deps, instances, actions, freed, events })
   const deadLetters = new DeadLetterConsumer(deps)

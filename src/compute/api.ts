@@ -1,19 +1,11 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import type { InstanceActionSpec } from '../apis/v1alpha1/instance-action.ts'
-import {
-  actionInFlight,
-  type Operation,
-  OPERATIONS,
-  type OperationName,
-  refusalOf,
-} from '../apis/v1alpha1/operations.ts'
+import { OPERATIONS, type OperationName } from '../apis/v1alpha1/operations.ts'
+import { actionInFlight } from '../apis/v1alpha1/which-operation.ts'
 import type { ActionName, TaskState } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import { ComputeServiceInUse } from '../common/errors/host.ts'
-import { InstanceInvalidState, InstanceIsLocked, InstanceNotReady } from '../common/errors/instance-state.ts'
 import type { NovaError } from '../common/errors/nova-error.ts'
-import { ServiceUnavailable } from '../common/errors/unavailable.ts'
 import { creationRequestId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -23,7 +15,9 @@ import { NO_PROGRESS } from '../objects/action-progress.ts'
 import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
-import { type InstanceUpdate, toFault } from '../objects/instance-update.ts'
+import { toFault } from '../objects/instance-fault.ts'
+import type { InstanceUpdate } from '../objects/instance-update.ts'
+import { checkAllowed } from './check-allowed.ts'
 import type { FreedHosts } from './freed-hosts.ts'
 import type { HostStates } from './host-states.ts'
 import type { Preparation } from './preparation.ts'
@@ -135,46 +129,9 @@ export class ComputeApi {
     return begun
   }
 
-  /**
-   * Checks what Nova's API checks before an operation, in its order: the lock, the host, the state, the host's service.
-   * @throws InstanceIsLocked, InstanceNotReady, InstanceInvalidState, ServiceUnavailable, ComputeServiceInUse
-   */
+  /** {@link checkAllowed}, by the hosts that nova-api sees up. */
   check(instance: Instance, name: OperationName, { byUser }: { readonly byUser: boolean }): void {
-    const operation = OPERATIONS[name]
-    const { uid: id = '', name: called } = instance.metadata
-    const uid = id || called
-    const { vmState = 'building', taskState, lockedBy } = instance.status
-    // What is asked for on the Instance is refused by its rules; a delete, by a policy that knows who may. What nova-api does
-    // by itself, when its time has come, no lock refuses.
-    if (byUser && lockedBy && operation.lock === 'refuses') {
-      throw new InstanceIsLocked({ instance: uid })
-    }
-    if (operation.host !== 'any' && instance.status.host === undefined) {
-      throw new InstanceNotReady({
-        instance: uid,
-        reason: `it has no host, so there is nothing to ${operation.action}`,
-      })
-    }
-    const refusal = isStoppingWhatIsOff(instance, name) ? undefined : refusalOf(operation, vmState, taskState)
-    if (refusal) {
-      throw new InstanceInvalidState({ instance: uid, method: operation.action, ...refusal })
-    }
-    this.#checkService(uid, instance, operation)
-  }
-
-  /** Whether the agents report that have to, and do not where they must not. */
-  #checkService(uid: string, { status }: Instance, operation: Operation): void {
-    const { host, migration } = status
-    if (host === undefined) return
-    const method = operation.action
-    const isDown = (one: string): boolean => !this.#deps.hosts.isUp(one)
-    if (operation.host === 'down' && !isDown(host)) throw new ComputeServiceInUse({ host })
-    if (operation.host === 'up' && isDown(host)) throw new ServiceUnavailable({ instance: uid, host, method })
-    // Nova: confirm_resize checks the source's service.
-    const source = migration?.sourceHost
-    if ((method === 'confirmResize' || method === 'revertResize') && source && isDown(source)) {
-      throw new ServiceUnavailable({ instance: uid, host: source, method })
-    }
+    checkAllowed(instance, name, { byUser, isUp: (host) => this.#deps.hosts.isUp(host) })
   }
 
   /** Deletes an instance for good that was deleted for a while. Nova: `_reclaim_queued_deletes` */
@@ -298,11 +255,4 @@ function askedByOf({ name, spec }: AskedBy): NonNullable<InstanceUpdate['action'
 
 function toldBySpec({ metadata, status }: Instance): InstanceUpdate {
   return { observedGeneration: metadata.generation, ...(status.action && { action: null }) }
-}
-
-/** Nova's force_stop: what is off already may be said to be, whatever the state. */
-function isStoppingWhatIsOff({ status }: Instance, name: OperationName): boolean {
-  const { powerState, taskState, vmState } = status
-  const isOff = powerState === 'SHUTDOWN' || powerState === 'CRASHED'
-  return name === 'stop' && vmState === 'paused' && isOff && taskState === undefined
 }

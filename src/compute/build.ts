@@ -8,12 +8,12 @@ import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'
 import type { ActionProgress } from '../objects/action-progress.ts'
-import { checkObserved, type ExpectedState } from '../objects/instance-update.ts'
+import { checkObserved, type ExpectedState } from '../objects/expected-state.ts'
 import { whileAvailable } from '../objects/unavailable.ts'
 import type { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import type { ComputeDriver } from '../virt/driver.ts'
 import { toGuestSpec } from './guest-spec.ts'
-import { type InstanceOperations, isFinal, isPreempted } from './instance-operations.ts'
+import { type InstanceOperations, isFinal, isOvertaken } from './instance-operations.ts'
 import type { LateGroupCheck } from './late-group-check.ts'
 import type { ResourceTracker } from './resource-tracker.ts'
 import type { BuildAndRunArgs } from './rpcapi.ts'
@@ -99,7 +99,7 @@ export class InstanceBuilder {
   ): Promise<void> {
     const { uid } = args.request.instance
     const log = this.#log.with(ctx, uid)
-    if (isPreempted(error)) {
+    if (isOvertaken(error)) {
       log.info('Stopped the build: something else came first', { reason: error.message })
       await this.#leaveToOthers(ctx, args)
       return
@@ -117,7 +117,7 @@ export class InstanceBuilder {
       else if (isFinal(error)) await this.#abort(ctx, args, { error, keepsHost: false }, known)
       else await this.#reschedule(ctx, args, known)
     } catch (later) {
-      if (!isPreempted(later)) throw later
+      if (!isOvertaken(later)) throw later
       log.info('The failed build is nobody’s concern any more', { reason: later.message })
     }
   }

@@ -1,6 +1,6 @@
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { RequestContext } from '../common/context.ts'
-import { hostsOf } from '../objects/instance-update.ts'
+import { hostsOf } from '../objects/expected-state.ts'
 import type { ComputeRpcApi } from './rpcapi.ts'
 
 /** Tells hosts that an instance which was to come, or to come back, does not: their agents hold claims for it. */

@@ -1,5 +1,5 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
-import { actionInFlight } from '../apis/v1alpha1/operations.ts'
+import { actionInFlight } from '../apis/v1alpha1/which-operation.ts'
 import type { RequestContext } from '../common/context.ts'
 import { PolicyNotAuthorized } from '../common/errors/access.ts'
 import { creationRequestId } from '../common/ids.ts'

@@ -1,21 +1,19 @@
-import { actionInFlight } from '../apis/v1alpha1/operations.ts'
+import { actionInFlight } from '../apis/v1alpha1/which-operation.ts'
 import type { ActionName, TaskState } from '../apis/v1alpha1/states.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
-import {
-  InstanceNotFound,
-  UnexpectedDeletingTaskStateError,
-  UnexpectedTaskStateError,
-} from '../common/errors/instance-state.ts'
 import { messageOf } from '../common/errors/message-of.ts'
 import { NovaError } from '../common/errors/nova-error.ts'
+import { isPreempted } from '../common/errors/preempted.ts'
 import type { Logger } from '../common/log.ts'
 import type { ConductorApi } from '../conductor/api.ts'
 import type { InstanceView } from '../conductor/rpcapi.ts'
 import { type ActionProgress, NO_PROGRESS, StepRecorder } from '../objects/action-progress.ts'
 import { afterFailure } from '../objects/after-failure.ts'
 import type { InstanceRef } from '../objects/build-request.ts'
-import { type ExpectedState, type InstanceUpdate, toFault } from '../objects/instance-update.ts'
+import type { ExpectedState } from '../objects/expected-state.ts'
+import { toFault } from '../objects/instance-fault.ts'
+import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { type HostMethod, turnOf } from '../objects/next-message.ts'
 
 /** What an agent does when it is its turn with an instance. */
@@ -34,13 +32,8 @@ export interface HostOperation {
 export class GivenUp extends Error {}
 
 /** Whether the operation was overtaken: the instance is gone, or another operation has it now. */
-export function isPreempted(error: unknown): error is Error {
-  return (
-    error instanceof GivenUp ||
-    error instanceof UnexpectedTaskStateError ||
-    error instanceof UnexpectedDeletingTaskStateError ||
-    error instanceof InstanceNotFound
-  )
+export function isOvertaken(error: unknown): error is Error {
+  return error instanceof GivenUp || isPreempted(error)
 }
 
 /**
@@ -87,7 +80,7 @@ export class InstanceOperations {
       }
       await this.#carryOut(ctx, { ...instance, taskState }, operation, step)
     } catch (error) {
-      if (!isPreempted(error)) throw error
+      if (!isOvertaken(error)) throw error
       this.#log.with(ctx, ref.uid).info('Stopped the operation: something else came first', {
         step: step.name,
         reason: error.message,
@@ -119,7 +112,7 @@ export class InstanceOperations {
         note: { action, progress: step.succeeded(), ...(isOver && { end: { result: 'Success' } }) },
       })
     } catch (error) {
-      if (isPreempted(error)) throw error
+      if (isOvertaken(error)) throw error
       if (!isHopeless(error) && !operation.givesUp?.(instance, error)) throw error
       this.#log
         .with(ctx, instance.ref.uid)

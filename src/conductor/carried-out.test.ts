@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { refOfInstance } from '../objects/build-request.ts'
-import type { ExpectedState, InstanceUpdate } from '../objects/instance-update.ts'
+import type { ExpectedState } from '../objects/expected-state.ts'
+import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { makeInstance } from '../testing/builders.ts'
 import { isCarriedOut } from './carried-out.ts'
 

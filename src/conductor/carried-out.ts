@@ -1,5 +1,5 @@
 import type { Instance } from '../apis/v1alpha1/instance.ts'
-import { hostsOf } from '../objects/instance-update.ts'
+import { hostsOf } from '../objects/expected-state.ts'
 import type { InstanceUpdateArgs } from './rpcapi.ts'
 
 /** Whether this very update of a host's agent was made before: it is asked for again when its answer was lost. */

@@ -1,4 +1,6 @@
+import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { Forbidden } from '../common/errors/access.ts'
+import { hostsOf } from '../objects/expected-state.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { describeSender, type Sender } from '../rpc/sender.ts'
 
@@ -42,4 +44,26 @@ export function checkComputeMaySet(host: string, update: InstanceUpdate): void {
   if (wrong) {
     throw new Forbidden({ reason: `the compute agent of ${host} may not set '${wrong}' of an instance` })
   }
+}
+
+/**
+ * Checks that an agent has a say in the instance: it is on its host, or comes or goes.
+ * @throws Forbidden
+ */
+export function checkInvolves(host: string, { status, metadata }: Instance): void {
+  if (hostsOf(status).includes(host)) return
+  throw new Forbidden({
+    reason: `instance ${metadata.uid} is on ${status.host ?? 'no host'}, not on ${host}`,
+  })
+}
+
+/**
+ * Checks that the instance is on the agent's host: of the guest itself only that agent tells, and only that one gives the host up.
+ * @throws Forbidden
+ */
+export function checkIsOn(host: string, { status, metadata }: Instance): void {
+  if (status.host === host) return
+  throw new Forbidden({
+    reason: `instance ${metadata.uid} is on ${status.host ?? 'no host'}, not on ${host}`,
+  })
 }

@@ -1,44 +1,26 @@
-import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
-import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
-import { type Clock, toTimestamp } from '../common/clock.ts'
+import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
+import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { RequestContext } from '../common/context.ts'
-import { Forbidden } from '../common/errors/access.ts'
-import { GuestVanished } from '../common/errors/guest.ts'
-import {
-  UnexpectedDeletingTaskStateError,
-  UnexpectedTaskStateError,
-} from '../common/errors/instance-state.ts'
+import { isUnexpectedState } from '../common/errors/preempted.ts'
 import type { Logger } from '../common/log.ts'
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/api-error.ts'
+import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
-import { apiVersionOf } from '../kube/resource.ts'
 import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import type { BuildRequest, DiskSource, InstanceRef } from '../objects/build-request.ts'
 import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
-import {
-  checkExpected,
-  type ExpectedState,
-  hostsOf,
-  type InstanceUpdate,
-  toFault,
-} from '../objects/instance-update.ts'
+import { checkExpected } from '../objects/expected-state.ts'
+import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { nextMessage } from '../objects/next-message.ts'
 import { RecentInstances } from '../objects/recent-instances.ts'
 import type { FreedHosts } from '../compute/freed-hosts.ts'
 import type { TaskSender } from '../compute/task-sender.ts'
 import { isCarriedOut } from './carried-out.ts'
-import { checkComputeMaySet } from './compute-rights.ts'
+import { checkComputeMaySet, checkInvolves, checkIsOn } from './compute-rights.ts'
 import { toView } from './instance-view.ts'
 import { DONE, isShared } from './outcomes.ts'
-import type {
-  ActionNote,
-  ComputeNodeReport,
-  InstanceUpdateArgs,
-  InstanceView,
-  PowerStateChange,
-} from './rpcapi.ts'
+import type { ActionNote, InstanceUpdateArgs, InstanceView } from './rpcapi.ts'
 
 interface ConductorDeps {
   readonly client: KubeClient
@@ -49,7 +31,6 @@ interface ConductorDeps {
   readonly sender: TaskSender
   readonly freed: FreedHosts
   readonly events: EventRecorder
-  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -57,8 +38,7 @@ interface ConductorDeps {
 const RECENT = 512
 
 /**
- * The server side of the conductor's messages: reads and writes Kilonova's resources for compute agents, each
- * only what its host has a say in. What it remembers only spares reads, so any number of conductors may run.
+ * Reads and writes instances for compute agents, each only what its host has a say in. What it remembers only spares reads, so any number of conductors may run.
  * nova.conductor.manager.
  */
 export class ConductorManager {
@@ -146,7 +126,7 @@ export class ConductorManager {
     try {
       return await this.#saveFromRecent(host, args)
     } catch (error) {
-      if (!isUnexpected(error) || !args.note) throw error
+      if (!isUnexpectedState(error) || !args.note) throw error
       const current = await this.#get(args.instance)
       if (!isCarriedOut(current, args, { host, requestId: ctx.requestId })) throw error
       return current
@@ -160,7 +140,7 @@ export class ConductorManager {
       return await this.#save(recent, host, args)
     } catch (error) {
       // What is remembered may be behind: only what is there now can refuse.
-      if (!isUnexpected(error)) throw error
+      if (!isUnexpectedState(error)) throw error
       return this.#save(await this.#get(args.instance), host, args)
     }
   }
@@ -219,112 +199,4 @@ export class ConductorManager {
       message: `${succeeded ? done.sentence(host) : (note.end.message ?? 'failed')} (${ctx.requestId})`,
     })
   }
-
-  /**
-   * A guest changed its power state by itself. As in Nova, an instance whose guest shut itself down becomes
-   * stopped through an operation of its own: what the user wants is set to what the guest did. One whose guest is gone
-   * ends in error, and says so.
-   */
-  async powerStateChanged(ctx: RequestContext, host: string, args: PowerStateChange): Promise<void> {
-    const { instance: ref, powerState } = args
-    const instance = await this.#deps.instances.get(ref)
-    const { status, spec } = instance
-    checkIsOn(host, instance)
-    if ((status.vmState !== 'active' && status.vmState !== 'paused') || status.taskState) return
-    const as: ExpectedState = { vmState: [status.vmState], taskState: [null], host }
-    try {
-      if (powerState === 'NOSTATE') return await this.#guestVanished(ctx, instance, as)
-      if (spec.powerState === 'Shutdown') {
-        // A stop that failed is not begun again while its fault stands; the guest went off by itself after all.
-        await this.#deps.instances.save(instance, { powerState, fault: null }, as)
-        return
-      }
-      // What the guest did is written down first, as in Nova. It also lets the stop through where the instance is locked or paused.
-      const { metadata } = await this.#deps.instances.save(instance, { powerState }, as)
-      await this.#deps.client.mergePatch(
-        INSTANCE,
-        { namespace: ref.namespace, name: ref.name },
-        { spec: { powerState: 'Shutdown' } },
-        { resourceVersion: metadata.resourceVersion },
-      )
-      this.#log
-        .with(ctx, ref.uid)
-        .info('Guest shut itself down; asked for the instance to be stopped', { host })
-    } catch (error) {
-      // Somebody changed the instance first; the next power sync looks again.
-      if (!isConflict(error) && !isUnexpected(error)) throw error
-    }
-  }
-
-  async #guestVanished(ctx: RequestContext, instance: Instance, as: ExpectedState): Promise<void> {
-    const { uid = '' } = instance.metadata
-    const host = instance.status.host ?? ''
-    const error = new GuestVanished({ instance: uid, host })
-    const now = toTimestamp(this.#deps.clock.now())
-    const fault = toFault(error, { requestId: ctx.requestId, host, now })
-    await this.#deps.instances.save(
-      instance,
-      { vmState: 'error', powerState: 'NOSTATE', addresses: [], fault },
-      as,
-    )
-    this.#log.with(ctx, uid).error('The guest of an instance is gone', { host })
-    this.#deps.events.record({
-      object: instance,
-      type: 'Warning',
-      reason: error.name,
-      message: `${error.message} (${ctx.requestId})`,
-    })
-  }
-
-  /** Writes what an agent reports of its host. A host that is new becomes a ComputeNode. */
-  async computeNodeReport(ctx: RequestContext, report: ComputeNodeReport): Promise<void> {
-    const { host, ...facts } = report
-    const reportedAt = toTimestamp(this.#deps.clock.now())
-    const write = async (status: object): Promise<void> => {
-      await this.#deps.client.mergePatch(COMPUTE_NODE, { name: host }, { status }, { subresource: 'status' })
-    }
-    try {
-      await write({ ...facts, reportedAt })
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-      await this.#register(host)
-      // From here on the service group says whether it is up.
-      await write({ ...facts, reportedAt, state: 'up' })
-      this.#log.with(ctx).info('Registered compute node', { host, ...report.inventory })
-    }
-  }
-
-  async #register(host: string): Promise<void> {
-    const node: ComputeNode = {
-      apiVersion: apiVersionOf(COMPUTE_NODE),
-      kind: COMPUTE_NODE.kind,
-      metadata: { name: host },
-      spec: { disabled: false, forcedDown: false, allocationRatios: {}, reserved: {} },
-    }
-    try {
-      await this.#deps.client.create(COMPUTE_NODE, node)
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error
-    }
-  }
-}
-
-function isUnexpected(error: unknown): boolean {
-  return error instanceof UnexpectedTaskStateError || error instanceof UnexpectedDeletingTaskStateError
-}
-
-/** An agent has a say in the instances of its own host, and in those that come or go. */
-function checkInvolves(host: string, { status, metadata }: Instance): void {
-  if (hostsOf(status).includes(host)) return
-  throw new Forbidden({
-    reason: `instance ${metadata.uid} is on ${status.host ?? 'no host'}, not on ${host}`,
-  })
-}
-
-/** Of the guest itself only the agent of its host tells, and only that one gives the host up. */
-function checkIsOn(host: string, { status, metadata }: Instance): void {
-  if (status.host === host) return
-  throw new Forbidden({
-    reason: `instance ${metadata.uid} is on ${status.host ?? 'no host'}, not on ${host}`,
-  })
 }

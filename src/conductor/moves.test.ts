@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
+import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { Forbidden } from '../common/errors/access.ts'
 import { UnexpectedTaskStateError } from '../common/errors/instance-state.ts'
 import { refOfInstance } from '../objects/build-request.ts'
-import type { ExpectedState, InstanceUpdate } from '../objects/instance-update.ts'
+import type { ExpectedState } from '../objects/expected-state.ts'
+import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'
@@ -38,13 +38,7 @@ beforeEach(async () => {
   world = new ConductorWorld(kube)
   await world.start(['node-1', 'node-2', 'node-3'])
 })
-afterEach(async () => {
-  kube.server.faults.clear()
-  await world.close()
-  for (const { metadata } of (await kube.client.list(INSTANCE)).items)
-    await kube.client.delete(INSTANCE, metadata)
-  for (const { metadata } of await kube.actions()) await kube.client.delete(INSTANCE_ACTION, metadata)
-})
+afterEach(() => world.close())
 
 const WAY = {
   type: 'resize',

@@ -11,9 +11,9 @@ import {
   type InstanceRef,
   instanceRef,
 } from '../objects/build-request.ts'
+import { expectedState } from '../objects/expected-state.ts'
 import {
   askedBy,
-  expectedState,
   guestAddress,
   instanceUpdate,
   migration,

@@ -4,7 +4,9 @@ import { describeSender } from '../rpc/sender.ts'
 import type { RpcServer } from '../rpc/server.ts'
 import { hostOfSender } from './compute-rights.ts'
 import type { GuestAssigner } from './guest-assigner.ts'
+import type { ComputeNodeReports } from './compute-node-reports.ts'
 import type { ConductorManager } from './manager.ts'
+import type { PowerStateChanges } from './power-state-changes.ts'
 import type { SnapshotImages } from './snapshot-images.ts'
 import {
   buildRequestGet,
@@ -18,14 +20,18 @@ import {
   powerStateChanged,
 } from './rpcapi.ts'
 
-interface ConductorParts {
+/** The server side of the conductor's messages. */
+export interface ConductorParts {
   readonly manager: ConductorManager
+  readonly powerStates: PowerStateChanges
+  readonly nodes: ComputeNodeReports
   readonly guests: GuestAssigner
   readonly images: SnapshotImages
 }
 
 /** Names the conductor's handlers to its server; an agent speaks only for its own host. */
-export function serveConductor(server: RpcServer, { manager, guests, images }: ConductorParts): void {
+export function serveConductor(server: RpcServer, parts: ConductorParts): void {
+  const { manager, powerStates, nodes, guests, images } = parts
   server
     .handle(diskGet, async (_ctx, { instance }, { sender }) =>
       whileAvailable(() => manager.diskGet(hostOfSender(sender), instance)),
@@ -49,10 +55,10 @@ export function serveConductor(server: RpcServer, { manager, guests, images }: C
       return whileAvailable(() => manager.instanceUpdate(ctx, hostOfSender(sender), args))
     })
     .handle(powerStateChanged, async (ctx, change, { sender }) => {
-      await whileAvailable(() => manager.powerStateChanged(ctx, hostOfSender(sender), change))
+      await whileAvailable(() => powerStates.receive(ctx, hostOfSender(sender), change))
     })
     .handle(computeNodeReport, async (ctx, report, { sender }) => {
       const host = hostOfSender(sender)
-      await whileAvailable(() => manager.computeNodeReport(ctx, { ...report, host }))
+      await whileAvailable(() => nodes.receive(ctx, { ...report, host }))
     })
 }

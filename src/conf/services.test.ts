@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { stepOf } from '../apis/v1alpha1/operations.ts'
+import { stepOf } from '../apis/v1alpha1/steps.ts'
 import { TASK_STATES } from '../apis/v1alpha1/states.ts'
 import { API_OPTIONS } from './api.ts'
 import { inClusterAddress, logOptions, messagingFiles, SERVICE_OPTIONS } from './common.ts'

@@ -1,4 +1,4 @@
-import { stepOf } from '../apis/v1alpha1/operations.ts'
+import { stepOf } from '../apis/v1alpha1/steps.ts'
 import type { TaskState, VmState } from '../apis/v1alpha1/states.ts'
 import { NovaError } from '../common/errors/nova-error.ts'
 import type { InstanceUpdate } from './instance-update.ts'

@@ -5,7 +5,9 @@ import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { isConflict, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { InstanceRef } from './build-request.ts'
-import { type ExpectedState, type InstanceUpdate, checkExpected, toStatusPatch } from './instance-update.ts'
+import { type ExpectedState, checkExpected } from './expected-state.ts'
+import type { InstanceUpdate } from './instance-update.ts'
+import { toStatusPatch } from './status-patch.ts'
 
 /** How often a save starts over because somebody else wrote in between, without taking what it expects away. */
 const MAX_RACES = 10

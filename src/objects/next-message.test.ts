@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import { stepOf } from '../apis/v1alpha1/operations.ts'
+import { stepOf } from '../apis/v1alpha1/steps.ts'
 import { TASK_STATES, type TaskState } from '../apis/v1alpha1/states.ts'
 import type { MigrationState } from './instance-update.ts'
 import { type HostMethod, nextMessage, type NextMessage, turnOf } from './next-message.ts'

@@ -13,12 +13,12 @@ import { type ActionProgress, type Placement, StepRecorder } from '../objects/ac
 import { type ActionStore, recordOf } from '../objects/action-store.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
-import { toFault } from '../objects/instance-update.ts'
+import { toFault } from '../objects/instance-fault.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
 import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { explainChoice, explainNoValidHost, passedOf, type Selection } from './placement.ts'
-import { isPreempted } from './preempted.ts'
+import { isPreempted } from '../common/errors/preempted.ts'
 import type { BuildInstancesArgs, Destinations } from './rpcapi.ts'
 
 export interface SchedulerOptions {

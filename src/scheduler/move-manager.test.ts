@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
-import { actionInFlight } from '../apis/v1alpha1/operations.ts'
+import { actionInFlight } from '../apis/v1alpha1/which-operation.ts'
 import { RandomIds } from '../common/ids.ts'
 import { COMPUTE_QUOTA } from '../apis/v1alpha1/compute-quota.ts'
 import { apiVersionOf } from '../kube/resource.ts'

@@ -6,20 +6,10 @@ import { RandomIds } from '../common/ids.ts'
 import { ComputeManager, type ComputeOptions } from '../compute/manager.ts'
 import { ResourceTracker } from '../compute/resource-tracker.ts'
 import { ConductorApi } from '../conductor/api.ts'
-import { ComputeRpcApi } from '../compute/rpcapi.ts'
-import { FreedHosts } from '../compute/freed-hosts.ts'
-import { TaskSender } from '../compute/task-sender.ts'
-import { GuestAssigner } from '../conductor/guest-assigner.ts'
-import { SnapshotImages } from '../conductor/snapshot-images.ts'
-import { FakeGuestAssignment } from '../virt/fake/assignment.ts'
-import { ConductorManager } from '../conductor/manager.ts'
-import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC, ConductorRpcApi } from '../conductor/rpcapi.ts'
-import { serveConductor } from '../conductor/service.ts'
+import { ConductorRpcApi } from '../conductor/rpcapi.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
 import { ActionStore } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
-import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
-import { InstanceStore } from '../objects/instance-store.ts'
 import {
   type BuildInstancesArgs,
   buildInstances,
@@ -35,6 +25,7 @@ import type { EmbeddedKube } from './embedded-kube.ts'
 import { FakeClock } from './fake-clock.ts'
 import { captureLog, type LogCapture } from './log-capture.ts'
 import { MemoryRpc } from './memory-rpc.ts'
+import { serveTestConductor } from './test-conductor.ts'
 
 /** What the scheduler was sent by agents. */
 export interface SentBack {
@@ -68,29 +59,7 @@ export class ComputeWorld {
   async start(): Promise<void> {
     // The conductor's own lines are no part of what an agent says.
     const deps = { client: this.#kube.client, clock: this.clock, log: captureLog().log }
-    const requests = new BuildRequestResolver(deps)
-    const instances = new InstanceStore(deps)
-    const rpc = this.rpc.client({ service: 'conductor' })
-    const compute = new ComputeRpcApi({ rpc })
-    const sender = new TaskSender({
-      requests,
-      scheduler: new SchedulerRpcApi({ rpc }),
-      compute,
-    })
-    const manager = new ConductorManager({
-      ...deps,
-      instances,
-      actions: this.actions,
-      requests,
-      sender,
-      freed: new FreedHosts({ compute }),
-      events: this.#events,
-    })
-    const guests = new GuestAssigner({ ...deps, instances, guests: new FakeGuestAssignment() })
-    const images = new SnapshotImages({ ...deps, instances, requests })
-    await this.rpc.serve({ target: { topic: CONDUCTOR_TOPIC }, version: CONDUCTOR_RPC_VERSION }, (server) => {
-      serveConductor(server, { manager, guests, images })
-    })
+    await serveTestConductor({ ...deps, rpc: this.rpc, actions: this.actions, events: this.#events })
     await this.rpc.serve({ target: { topic: SCHEDULER_TOPIC }, version: SCHEDULER_RPC_VERSION }, (server) => {
       server
         .handle(buildInstances, async (ctx, args) => {

@@ -1,25 +1,12 @@
+import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
+import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { RandomIds } from '../common/ids.ts'
-import { FreedHosts } from '../compute/freed-hosts.ts'
-import {
-  COMPUTE_RPC_VERSION,
-  ComputeRpcApi,
-  HOST_METHODS,
-  updateAvailableResource,
-} from '../compute/rpcapi.ts'
-import { TaskSender } from '../compute/task-sender.ts'
-import { GuestAssigner } from '../conductor/guest-assigner.ts'
-import { ConductorManager } from '../conductor/manager.ts'
-import { CONDUCTOR_RPC_VERSION, CONDUCTOR_TOPIC, ConductorRpcApi } from '../conductor/rpcapi.ts'
-import { serveConductor } from '../conductor/service.ts'
-import { SnapshotImages } from '../conductor/snapshot-images.ts'
-import type { Instance } from '../apis/v1alpha1/instance.ts'
+import { COMPUTE_RPC_VERSION, HOST_METHODS, updateAvailableResource } from '../compute/rpcapi.ts'
+import { ConductorRpcApi } from '../conductor/rpcapi.ts'
 import { EVENT } from '../kube/event.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
 import { ActionStore } from '../objects/action-store.ts'
-import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
-import { InstanceStore } from '../objects/instance-store.ts'
-import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
-import { FakeGuestAssignment } from '../virt/fake/assignment.ts'
+import { serveTestConductor } from './test-conductor.ts'
 import type { EmbeddedKube } from './embedded-kube.ts'
 import { FakeClock } from './fake-clock.ts'
 import { captureLog, type LogCapture } from './log-capture.ts'
@@ -44,31 +31,9 @@ export class ConductorWorld {
   }
 
   async start(hosts: readonly string[] = ['node-1', 'node-2']): Promise<void> {
-    await this.addConductor()
+    const { rpc, actions, events } = this
+    await serveTestConductor({ ...this.#deps(), rpc, actions, events })
     for (const host of hosts) await this.#serveHost(host)
-  }
-
-  /** Another replica of the conductor, with a memory of its own: calls go to one of them. */
-  async addConductor(): Promise<ConductorManager> {
-    const deps = this.#deps()
-    const client = this.rpc.client({ service: 'conductor' })
-    const compute = new ComputeRpcApi({ rpc: client })
-    const instances = new InstanceStore(deps)
-    const requests = new BuildRequestResolver(deps)
-    const parts = { ...deps, instances, requests }
-    const manager = new ConductorManager({
-      ...parts,
-      actions: this.actions,
-      sender: new TaskSender({ requests, scheduler: new SchedulerRpcApi({ rpc: client }), compute }),
-      freed: new FreedHosts({ compute }),
-      events: this.events,
-    })
-    const guests = new GuestAssigner({ ...parts, guests: new FakeGuestAssignment() })
-    const images = new SnapshotImages(parts)
-    await this.rpc.serve({ target: { topic: CONDUCTOR_TOPIC }, version: CONDUCTOR_RPC_VERSION }, (server) => {
-      serveConductor(server, { manager, guests, images })
-    })
-    return manager
   }
 
   /** The conductor as the agent of a host has it. */
@@ -85,9 +50,14 @@ export class ConductorWorld {
       .map(({ type, reason, message }) => [type, reason, message])
   }
 
+  /** Ends everything and removes the instances and records. */
   async close(): Promise<void> {
     await this.rpc.close()
     await this.events.flush()
+    const { client, server } = this.#kube
+    server.faults.clear()
+    for (const { metadata } of (await client.list(INSTANCE)).items) await client.delete(INSTANCE, metadata)
+    for (const { metadata } of await this.#kube.actions()) await client.delete(INSTANCE_ACTION, metadata)
   }
 
   async #serveHost(host: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { isAsked } from '../../src/apis/v1alpha1/operations.ts'
+import { isAsked } from '../../src/apis/v1alpha1/which-operation.ts'
 import { ACTION_NAMES, type ActionName } from '../../src/apis/v1alpha1/states.ts'
 import { eventually } from '../scenarios/eventually.ts'
 import { Installation } from './installation.ts'

@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { isInvalid } from '../../kube/api-error.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { INSTANCE_ACTION, type InstanceActionSpec } from './instance-action.ts'
-import { isAsked } from './operations.ts'
+import { isAsked } from './which-operation.ts'
 import { ACTION_NAMES, type ActionName } from './states.ts'
 
 let kube: EmbeddedKube

@@ -1,7 +1,4 @@
-// oxlint-disable max-lines -- one table
-import type { Migration, TaskState, VmState } from './states.ts'
-import type { ActionName } from './states.ts'
-import { STEPS, type Step } from './steps.ts'
+import type { ActionName, TaskState, VmState } from './states.ts'
 
 /** How an operation is asked for, where it is allowed, how it goes, and how it ends. */
 export interface Operation {
@@ -388,46 +385,6 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
 
 /** Every operation's name. */
 export const OPERATION_NAMES = Object.keys(OPERATIONS) as readonly OperationName[]
-
-/** Which operation an InstanceAction asks for. */
-export function operationOf(spec: {
-  readonly action: ActionName
-  readonly type?: 'Soft' | 'Hard'
-}): OperationName {
-  if (spec.action !== 'reboot') return spec.action
-  return spec.type === 'Hard' ? 'rebootHard' : 'rebootSoft'
-}
-
-/** Whether an operation is asked for by an InstanceAction of the user's. */
-export function isAsked(action: ActionName): boolean {
-  return OPERATIONS[operationOf({ action })].askedBy === 'InstanceAction'
-}
-
-/** Whether nova-api does it at once, by itself: there is no task. */
-export function isImmediate(action: ActionName): boolean {
-  return OPERATIONS[operationOf({ action })].path.length === 0
-}
-
-/** What tells which operation is in flight. */
-export interface InFlight {
-  readonly taskState?: TaskState | undefined
-  readonly action?: { readonly operation: string } | undefined
-  readonly migration?: Pick<Migration, 'type'> | undefined
-}
-
-/** The action that the task in flight belongs to. Some tasks are shared, so the task alone does not tell. */
-export function actionInFlight(status: InFlight & { readonly taskState: TaskState }): ActionName {
-  const { taskState, migration } = status
-  if (taskState === 'rebuilding') return migration ? 'evacuate' : 'rebuild'
-  if (OPERATIONS.resize.path.includes(taskState))
-    return migration?.type === 'migration' ? 'migrate' : 'resize'
-  return STEPS[taskState].action
-}
-
-/** The step a task is. */
-export function stepOf(taskState: TaskState): Step {
-  return STEPS[taskState]
-}
 
 /** What stands in the way of an operation: the attribute and its value, in the order Nova checks them. */
 export interface Refusal {

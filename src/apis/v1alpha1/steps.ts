@@ -199,3 +199,8 @@ export const STEPS: Readonly<Record<TaskState, Step>> = {
     timeoutSeconds: 600,
   },
 }
+
+/** The step a task is. */
+export function stepOf(taskState: TaskState): Step {
+  return STEPS[taskState]
+}

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { buildAndRunInstance, HOST_METHODS } from '../../compute/rpcapi.ts'
 import { buildInstances, moveInstance } from '../../scheduler/rpcapi.ts'
 import { FakeDriver } from '../../virt/fake/driver.ts'
-import { OPERATION_NAMES, type OperationName, OPERATIONS, stepOf } from './operations.ts'
+import { OPERATION_NAMES, type OperationName, OPERATIONS } from './operations.ts'
+import { stepOf, STEPS } from './steps.ts'
 import { ACTION_NAMES, TASK_STATES, type TaskState, VM_STATES } from './states.ts'
-import { STEPS } from './steps.ts'
 
 /** That the rows of the one table hold together, and name what there is. */
 

@@ -1,12 +1,7 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import type { InstanceAction } from '../../apis/v1alpha1/instance-action.ts'
-import {
-  actionInFlight,
-  isAsked,
-  isImmediate,
-  OPERATIONS,
-  operationOf,
-} from '../../apis/v1alpha1/operations.ts'
+import { OPERATIONS } from '../../apis/v1alpha1/operations.ts'
+import { actionInFlight, isAsked, isImmediate, operationOf } from '../../apis/v1alpha1/which-operation.ts'
 import type { ActionName } from '../../apis/v1alpha1/states.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'

@@ -1,15 +1,12 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import type { InstanceAction } from '../../apis/v1alpha1/instance-action.ts'
-import { isAsked, isImmediate, operationOf } from '../../apis/v1alpha1/operations.ts'
+import { isAsked, isImmediate, operationOf } from '../../apis/v1alpha1/which-operation.ts'
 import type { ActionName } from '../../apis/v1alpha1/states.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { RequestContext } from '../../common/context.ts'
-import {
-  InstanceNotFound,
-  UnexpectedDeletingTaskStateError,
-  UnexpectedTaskStateError,
-} from '../../common/errors/instance-state.ts'
+import { InstanceNotFound } from '../../common/errors/instance-state.ts'
 import { NovaError } from '../../common/errors/nova-error.ts'
+import { isUnexpectedState } from '../../common/errors/preempted.ts'
 import { requestIdOf } from '../../common/ids.ts'
 import type { Logger } from '../../common/log.ts'
 import type { ComputeApi } from '../../compute/api.ts'
@@ -108,7 +105,7 @@ export class ActionRequests {
     } catch (error) {
       // Somebody took it back.
       if (isNotFound(error)) return { kind: 'after', ms: GONE_MS }
-      if (isOvertaken(error)) return { kind: 'after', ms: OVERTAKEN_MS }
+      if (isUnexpectedState(error)) return { kind: 'after', ms: OVERTAKEN_MS }
       throw error
     }
   }
@@ -261,7 +258,7 @@ function missing({ instance, instanceUid = instance }: InstanceAction['spec']): 
 
 /** Whether what was asked for cannot be, or not now; whoever was overtaken looks again. */
 function isRefusal(error: unknown): error is NovaError {
-  return error instanceof NovaError && error.outcome === 'terminal' && !isOvertaken(error)
+  return error instanceof NovaError && error.outcome === 'terminal' && !isUnexpectedState(error)
 }
 
 /** What is begun goes first, then what was created first; the API server's clock has whole seconds only. */
@@ -270,8 +267,4 @@ function inOrder(a: InstanceAction, b: InstanceAction): number {
   const [first = '', second = ''] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp]
   if (first !== second) return first < second ? -1 : 1
   return compareResourceVersions(a.metadata.resourceVersion, b.metadata.resourceVersion)
-}
-
-function isOvertaken(error: unknown): boolean {
-  return error instanceof UnexpectedTaskStateError || error instanceof UnexpectedDeletingTaskStateError
 }

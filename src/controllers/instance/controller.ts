@@ -1,11 +1,7 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import type { Clock } from '../../common/clock.ts'
-import {
-  InstanceInvalidState,
-  InstanceNotFound,
-  UnexpectedDeletingTaskStateError,
-  UnexpectedTaskStateError,
-} from '../../common/errors/instance-state.ts'
+import { InstanceInvalidState } from '../../common/errors/instance-state.ts'
+import { isPreempted } from '../../common/errors/preempted.ts'
 import type { Logger } from '../../common/log.ts'
 import type { ComputeApi } from '../../compute/api.ts'
 import { isConflict, isNotFound } from '../../kube/api-error.ts'
@@ -88,12 +84,5 @@ export class InstanceController {
 }
 
 function isOvertaken(error: unknown): error is Error {
-  return (
-    isConflict(error) ||
-    isNotFound(error) ||
-    error instanceof UnexpectedTaskStateError ||
-    error instanceof UnexpectedDeletingTaskStateError ||
-    error instanceof InstanceNotFound ||
-    error instanceof InstanceInvalidState
-  )
+  return isConflict(error) || isNotFound(error) || isPreempted(error) || error instanceof InstanceInvalidState
 }

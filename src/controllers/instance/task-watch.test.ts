@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
-import { actionInFlight, stepOf } from '../../apis/v1alpha1/operations.ts'
+import { stepOf } from '../../apis/v1alpha1/steps.ts'
+import { actionInFlight } from '../../apis/v1alpha1/which-operation.ts'
 import { TASK_STATES, type TaskState } from '../../apis/v1alpha1/states.ts'
 import { INSTANCE_ACTION } from '../../apis/v1alpha1/instance-action.ts'
 import type { Result } from '../../kube/controller.ts'

@@ -1,5 +1,6 @@
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
-import { actionInFlight, stepOf } from '../../apis/v1alpha1/operations.ts'
+import { stepOf } from '../../apis/v1alpha1/steps.ts'
+import { actionInFlight } from '../../apis/v1alpha1/which-operation.ts'
 import type { TaskState } from '../../apis/v1alpha1/states.ts'
 import type { Clock } from '../../common/clock.ts'
 import { TaskTimedOut } from '../../common/errors/instance-state.ts'

@@ -1,5 +1,5 @@
 import type { InstanceStatus } from '../../apis/v1alpha1/instance.ts'
-import { stepOf } from '../../apis/v1alpha1/operations.ts'
+import { stepOf } from '../../apis/v1alpha1/steps.ts'
 import type { TaskState } from '../../apis/v1alpha1/states.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { actionInFlight, isAsked } from '../../apis/v1alpha1/operations.ts'
+import { actionInFlight, isAsked } from '../../apis/v1alpha1/which-operation.ts'
 import type { ActionName } from '../../apis/v1alpha1/states.ts'
 import { actionRecordName } from '../../objects/action-store.ts'
 import { type OperationCase, SMALL, SNAPSHOT_IMAGE } from './case.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { encodeDeadLetter } from '../../rpc/dead-letter.ts'
 import { encodeEnvelope } from '../../rpc/envelope.ts'
+import { encodeHeaders } from '../../rpc/headers.ts'
 import type { Sender } from '../../rpc/sender.ts'
 import type { Target } from '../../rpc/target.ts'
 import { ALL, CTX, HOST, WORK } from './methods.ts'

@@ -21,16 +21,16 @@ export const eventually = (check: () => unknown) => expect.poll(check, { timeout
 export interface Trial {
   readonly world: RpcWorld
   readonly lines: LogLines
-  log(): Logger
+  readonly log: () => Logger
   /** Without a sender it is nova-api that sends. */
-  open(sender?: Sender): Transport
-  makeClient(options?: RpcClientOptions, transport?: Transport): RpcClient
+  readonly open: (sender?: Sender) => Transport
+  readonly makeClient: (options?: RpcClientOptions, transport?: Transport) => RpcClient
   /** Of ALL, unless the options name another target. */
-  makeServer(options?: Partial<RpcServerOptions>, transport?: Transport): RpcServer
+  readonly makeServer: (options?: Partial<RpcServerOptions>, transport?: Transport) => RpcServer
   /** The dead letters, as they arrive. */
-  buried(): Promise<DeadLetter[]>
+  readonly buried: () => Promise<DeadLetter[]>
   /** Does this when the test is over, the last one first. */
-  leaveWith(step: () => Promise<void>): void
+  readonly leaveWith: (step: () => Promise<void>) => void
 }
 
 /** Makes a new world before each test around the call, and closes it after. */

@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest'
+import type { InstanceStatus, InstanceStatusCondition } from '../apis/v1alpha1/instance.ts'
+import { makeInstance, NEW_STATUS, UID } from '../testing/builders.ts'
+import type { InstanceUpdate } from './instance-update.ts'
+import { toStatusPatch } from './status-patch.ts'
+
+const NOW = '2026-11-22T06:20:11.123Z'
+const BEFORE = '2026-11-22T06:00:00.000Z'
+const SPAWNING: InstanceStatus = { vmState: 'building', taskState: 'spawning', host: 'node-1', attempt: 2 }
+const MOVED: InstanceStatus = {
+  vmState: 'resized',
+  host: 'node-2',
+  migration: {
+    type: 'resize',
+    status: 'finished',
+    oldVmState: 'active',
+    sourceHost: 'node-1',
+    destHost: 'node-2',
+  },
+}
+
+type Condition = InstanceStatusCondition
+
+function makeCondition(fields: Partial<Condition> = {}): Condition {
+  return {
+    type: 'Ready',
+    status: 'False',
+    reason: 'Building',
+    message: '',
+    lastTransitionTime: BEFORE,
+    ...fields,
+  }
+}
+
+describe('the patch of a status', () => {
+  it('stores what so far only the default showed', () => {
+    expect(toStatusPatch(makeInstance(), { attempt: 1 }, NOW)).toMatchObject({
+      ...NEW_STATUS,
+      id: UID,
+      attempt: 1,
+    })
+  })
+
+  it('says the word of Nova’s API for the state it leads to, and keeps what it leaves out', () => {
+    const patch = toStatusPatch(
+      makeInstance({ status: SPAWNING }),
+      { vmState: 'active', taskState: null },
+      NOW,
+    )
+    expect(patch).toMatchObject({ vmState: 'active', taskState: null, status: 'ACTIVE' })
+    for (const field of ['host', 'attempt', 'requestId', 'fault']) expect(patch).not.toHaveProperty(field)
+  })
+
+  it('takes away what is null', () => {
+    const patch = toStatusPatch(
+      makeInstance({ status: SPAWNING }),
+      { host: null, alternates: null, fault: null },
+      NOW,
+    )
+    expect(patch).toMatchObject({ host: null, alternates: null, fault: null, taskState: 'spawning' })
+  })
+})
+
+describe('the patch of a migration', () => {
+  it('begins with nothing of one before it', () => {
+    const begun = {
+      type: 'migration',
+      status: 'accepted',
+      oldVmState: 'active',
+      sourceHost: 'node-2',
+    } as const
+    expect(toStatusPatch(makeInstance({ status: MOVED }), { migration: begun }, NOW)).toMatchObject({
+      migration: { ...begun, destHost: null, requestedHost: null, oldFlavor: null, newFlavor: null },
+    })
+  })
+
+  it('that goes on changes what it names alone', () => {
+    const patch = toStatusPatch(makeInstance({ status: MOVED }), { migration: { status: 'reverting' } }, NOW)
+    expect(patch).toMatchObject({ migration: { status: 'reverting' } })
+    expect(Object.keys(patch['migration'] as object)).toEqual(['status'])
+  })
+
+  it('that is over takes it away', () => {
+    expect(toStatusPatch(makeInstance({ status: MOVED }), { migration: null }, NOW)).toMatchObject({
+      migration: null,
+      status: 'VERIFY_RESIZE',
+    })
+  })
+})
+
+describe('the condition Ready', () => {
+  const fault = { code: 500, message: 'no room', requestId: 'req-1', created: BEFORE }
+
+  it.each<{ what: string; status: InstanceStatus; update: InstanceUpdate; want: Condition }>([
+    {
+      what: 'begins with the first change',
+      status: NEW_STATUS,
+      update: { host: 'node-1' },
+      want: makeCondition({ message: 'task scheduling in progress', lastTransitionTime: NOW }),
+    },
+    {
+      what: 'becomes True when the instance runs and is idle',
+      status: { ...SPAWNING, conditions: [makeCondition()] },
+      update: { vmState: 'active', taskState: null },
+      want: makeCondition({ status: 'True', reason: 'Active', lastTransitionTime: NOW }),
+    },
+    {
+      what: 'becomes False while something is done to it',
+      status: { vmState: 'active', conditions: [makeCondition({ status: 'True', reason: 'Active' })] },
+      update: { taskState: 'powering-off' },
+      want: makeCondition({
+        reason: 'TaskInProgress',
+        message: 'task powering-off in progress',
+        lastTransitionTime: NOW,
+      }),
+    },
+    {
+      what: 'keeps its time where only the reason changes',
+      status: {
+        vmState: 'active',
+        taskState: 'powering-off',
+        conditions: [makeCondition({ reason: 'TaskInProgress' })],
+      },
+      update: { vmState: 'stopped', taskState: null },
+      want: makeCondition({ reason: 'Stopped' }),
+    },
+    {
+      what: 'says why an instance is in error',
+      status: { ...SPAWNING, conditions: [makeCondition()] },
+      update: { vmState: 'error', taskState: null, fault },
+      want: makeCondition({ reason: 'Error', message: 'no room' }),
+    },
+    {
+      what: 'says why a delete stalls that goes on',
+      status: {
+        vmState: 'active',
+        taskState: 'deleting',
+        conditions: [makeCondition({ reason: 'TaskInProgress', message: 'task deleting in progress' })],
+      },
+      update: { vmState: 'error', fault },
+      want: makeCondition({ reason: 'TaskInProgress', message: 'no room' }),
+    },
+    {
+      what: 'names the task of a build that is in progress',
+      status: { ...NEW_STATUS, conditions: [makeCondition({ message: 'task scheduling in progress' })] },
+      update: { taskState: 'spawning' },
+      want: makeCondition({ message: 'task spawning in progress' }),
+    },
+  ])('$what', ({ status, update, want }) => {
+    expect(toStatusPatch(makeInstance({ status }), update, NOW)).toMatchObject({ conditions: [want] })
+  })
+
+  it('is not written where it stays as it is', () => {
+    const conditions = [makeCondition({ message: 'task spawning in progress' })]
+    const patch = toStatusPatch(makeInstance({ status: { ...SPAWNING, conditions } }), { addresses: [] }, NOW)
+    expect(patch).not.toHaveProperty('conditions')
+  })
+})
