@@ -9,8 +9,8 @@ import type { ClusterWorld } from './cluster-world.ts'
 import { isAtWork, type Pod, podsOnNode } from './pods.ts'
 
 /**
- * A node is drained with VMs on it. Their evictionStrategy is External: KubeVirt refuses to evict a running guest, marks it,
- * and leaves it to Kilonova to move it, which Kilonova cannot do yet. So the guest stays, and the drain waits for it.
+ * A node is drained with VMs on it that nobody moved away first. Their evictionStrategy is External: KubeVirt refuses to evict a
+ * running guest, marks it, and leaves it where it is, as Kilonova does until it is asked to move it. So the drain waits.
  */
 export function describeDrain(openWorld: () => Promise<ClusterWorld>): void {
   describe('a node is drained', () => {
