@@ -20,7 +20,14 @@ export const placement = z.object({
   host: z.string(),
   considered: z.int(),
   filters: z.array(z.object({ name: z.string(), removed: z.int(), reasons: z.array(z.string()) })),
-  weighed: z.array(z.object({ host: z.string(), weight: z.number() })),
+  weighed: z.array(
+    z.object({
+      host: z.string(),
+      weight: z.number(),
+      /** What each weigher gave to the weight; those that gave something. */
+      weighers: z.record(z.string(), z.number()).optional(),
+    }),
+  ),
 })
 export type Placement = z.infer<typeof placement>
 

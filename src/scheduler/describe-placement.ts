@@ -13,7 +13,11 @@ export function describePlacement(placement: Placement, alternates: readonly str
   const told = filters.map(({ name, removed, reasons }) =>
     `  ${name.padEnd(width)}  took out ${removed}${reasons.length > 0 ? `: ${reasons.join(' | ')}` : ''}`.trimEnd(),
   )
-  const best = weighed.map(({ host: name, weight }) => `  ${name}  ${weight}`)
+  const hostWidth = Math.max(0, ...weighed.map((one) => one.host.length))
+  const best = weighed.map(({ host: name, weight, weighers = {} }) => {
+    const shares = Object.entries(weighers).map(([weigher, share]) => `${weigher} ${share}`)
+    return `  ${name.padEnd(hostWidth)}  ${weight}${shares.length > 0 ? ` (${shares.join(', ')})` : ''}`
+  })
   return [
     ...head,
     ...(told.length > 0 ? ['Filters:', ...told] : []),

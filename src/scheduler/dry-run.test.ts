@@ -11,8 +11,8 @@ const PLACEMENT = {
     { name: 'ResourceFilter', removed: 0, reasons: [] },
   ],
   weighed: [
-    { host: 'node-2', weight: 3 },
-    { host: 'node-1', weight: 1.25 },
+    { host: 'node-2', weight: 3, weighers: { RAMWeigher: 1, CPUWeigher: 1, DiskWeigher: 1 } },
+    { host: 'node-10', weight: 1.25, weighers: { RAMWeigher: 1.5, IoOpsWeigher: -0.25 } },
   ],
 }
 
@@ -43,17 +43,22 @@ spec: { flavor: m1.tiny, image: cirros, availabilityZone: west, schedulerHints: 
 
 describe('a decision in lines', () => {
   it('tells the host, the alternates, what the filters took out, and the best', () => {
-    expect(describePlacement(PLACEMENT, ['node-1']).split('\n')).toEqual([
+    expect(describePlacement(PLACEMENT, ['node-10']).split('\n')).toEqual([
       'Host:        node-2, the best of 2 that passed, of 3 considered',
-      'Alternates:  node-1',
+      'Alternates:  node-10',
       'Filters:',
       '  ComputeFilter   took out 1: 1 disabled: new disks',
       '  ResourceFilter  took out 0',
       'Weights of the best:',
-      '  node-2  3',
-      '  node-1  1.25',
+      '  node-2   3 (RAMWeigher 1, CPUWeigher 1, DiskWeigher 1)',
+      '  node-10  1.25 (RAMWeigher 1.5, IoOpsWeigher -0.25)',
       '',
     ])
+  })
+
+  it('tells of one that an older scheduler made, which does not say what the weighers gave', () => {
+    const placement = { ...PLACEMENT, weighed: [{ host: 'node-2', weight: 3 }] }
+    expect(describePlacement(placement)).toContain('Weights of the best:\n  node-2  3\n')
   })
 
   it('tells why there is no host', () => {

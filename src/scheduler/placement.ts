@@ -1,6 +1,6 @@
 import type { Placement } from '../objects/action-progress.ts'
 import type { HostState } from './host-state.ts'
-import type { WeighedHost } from './weighers/weigh.ts'
+import type { Shares, WeighedHost } from './weighers/weigh.ts'
 
 /** A decision. Without a host, `placement.filters` says what took them all out. */
 export interface Selection {
@@ -48,11 +48,22 @@ export function toSelection(
       host: best?.host.host ?? '',
       considered,
       filters: told,
-      weighed: order
-        .slice(0, MAX_WEIGHED)
-        .map((one) => ({ host: one.host.host, weight: Math.round(one.weight * 1000) / 1000 })),
+      weighed: order.slice(0, MAX_WEIGHED).map(({ host, weight, shares }) => ({
+        host: host.host,
+        weight: rounded(weight),
+        weighers: roundedShares(shares()),
+      })),
     },
   }
+}
+
+function rounded(weight: number): number {
+  return Math.round(weight * 1000) / 1000
+}
+
+function roundedShares(shares: Shares): Record<string, number> {
+  const told = Object.entries(shares).map(([weigher, share]) => [weigher, rounded(share)] as const)
+  return Object.fromEntries(told.filter(([, share]) => share !== 0))
 }
 
 /** The most frequent first; of equals the first of the alphabet. There may be many: they are not all sorted. */

@@ -99,8 +99,8 @@ describe('the explanation of a choice', () => {
         { name: 'Third', removed: 1, reasons: ['1 too loud'] },
       ],
       weighed: [
-        { host: 'e', weight: 3 },
-        { host: 'd', weight: 1 },
+        { host: 'e', weight: 3, weighers: { RAMWeigher: 1, CPUWeigher: 1, DiskWeigher: 1 } },
+        { host: 'd', weight: 1, weighers: { RAMWeigher: 0.333, CPUWeigher: 0.333, DiskWeigher: 0.333 } },
       ],
     })
   })
@@ -252,6 +252,18 @@ describe('whatever the hosts and the request', () => {
         const passing = hosts.filter((one) => !options.ignoreHosts.includes(one.host) && passes(one, request))
         const preferred = options.preferHosts.find((name) => passing.some((one) => one.host === name))
         if (preferred !== undefined) expect(host?.host).toBe(preferred)
+      }),
+    )
+  })
+
+  it('explains the weights: what the weighers gave is the whole of each', () => {
+    fc.assert(
+      fc.property(someHosts, aRequest, someOptions, (hosts, request, options) => {
+        const { placement } = selectDestination(hosts, request, POLICY, options)
+        for (const { weight, weighers } of placement.weighed) {
+          const sum = Object.values(weighers ?? {}).reduce((a, b) => a + b, 0)
+          expect(sum).toBeCloseTo(weight, 2)
+        }
       }),
     )
   })

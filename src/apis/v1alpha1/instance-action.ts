@@ -92,6 +92,8 @@ export interface InstanceActionStatusPlacementFilter {
 export interface InstanceActionStatusPlacementWeighed {
   readonly host: string
   readonly weight: number
+  /** What each weigher gave to the weight, multiplied; those that gave something. */
+  readonly weighers?: Readonly<Record<string, number>>
 }
 
 export interface InstanceActionStatusPlacement {

@@ -1,5 +1,13 @@
 import type { SelectOptions } from '../select-options.ts'
-import { clamp, type Scale, weightOf, type WeightedWeigher } from '../weighers/weigh.ts'
+import {
+  clamp,
+  NO_SHARES,
+  type Scale,
+  type Shares,
+  sharesOf,
+  weightOf,
+  type WeightedWeigher,
+} from '../weighers/weigh.ts'
 import { isHostWeigher } from '../weighers/weigher.ts'
 import { type Found, insert } from './found.ts'
 import type { ScoreTable } from './score-table.ts'
@@ -11,6 +19,11 @@ interface Wanted {
   readonly options: SelectOptions
 }
 
+/** A host and why it weighs what it does, which can be asked until something changes. */
+export interface Heavy extends Found {
+  readonly shares: () => Shares
+}
+
 /**
  * The heaviest hosts that pass, best first, and after them those that are preferred and did not come up. The
  * hosts that a weigher scores by name are weighed one by one; for all others it adds the same.
@@ -19,7 +32,7 @@ export function heaviest(
   table: ScoreTable,
   weighers: readonly WeightedWeigher[],
   wanted: Wanted,
-): readonly Found[] {
+): readonly Heavy[] {
   return table.without(wanted.gone, () => heaviestLeft(table, weighers, wanted))
 }
 
@@ -27,7 +40,7 @@ function heaviestLeft(
   table: ScoreTable,
   weighers: readonly WeightedWeigher[],
   { count, gone, options }: Wanted,
-): readonly Found[] {
+): readonly Heavy[] {
   const left = table.size - gone.size
   const named = weighers.map(({ weigher }) => (isHostWeigher(weigher) ? undefined : weigher.scores(options)))
   const apart = new Set<string>()
@@ -48,15 +61,21 @@ function heaviestLeft(
     if (apart.size < left) all.push(clamp(0, weigher))
     return { min: weigher.minimum ?? Math.min(...all), max: weigher.maximum ?? Math.max(...all) }
   })
+  const multipliersOf = (host: string): readonly number[] => table.scoresOf(host)?.multipliers ?? []
+  // Where there is no choice nothing is weighed.
+  const isChoice = left > 1
   const weigh = (host: string): Found => ({
     host,
-    // Where there is no choice nothing is weighed.
-    weight: left <= 1 ? 0 : weightOf(scoresOf(host), table.scoresOf(host)?.multipliers ?? [], scales),
+    weight: isChoice ? weightOf(scoresOf(host), multipliersOf(host), scales) : 0,
   })
   const best = [...table.search({ count, scales, without: new Set([...gone, ...apart]) })]
   for (const host of apart) insert(best, weigh(host), count)
   const preferred = options.preferHosts.filter(
     (host) => table.scoresOf(host) && !gone.has(host) && !best.some((one) => one.host === host),
   )
-  return [...best.map((one) => (left <= 1 ? weigh(one.host) : one)), ...preferred.map(weigh)]
+  return [...best.map((one) => (isChoice ? one : weigh(one.host))), ...preferred.map(weigh)].map((one) => ({
+    ...one,
+    shares: () =>
+      isChoice ? sharesOf(weighers, scoresOf(one.host), multipliersOf(one.host), scales) : NO_SHARES,
+  }))
 }

@@ -67,9 +67,9 @@ export class HostIndex {
     const { preferHosts, maxAlternates } = options
     const count = Math.max(MAX_WEIGHED, maxAlternates + 1) + preferHosts.length
     const order = heaviest(kind.passing, this.#policy.weighers, { count, gone, options }).flatMap(
-      ({ host, weight }) => {
+      ({ host, weight, shares }) => {
         const state = this.#hosts.get(host)
-        return state ? [{ host: state, weight }] : []
+        return state ? [{ host: state, weight, shares }] : []
       },
     )
     const removed = counts.toRemoved(this.#policy, limits, this.#policy.filters.length)

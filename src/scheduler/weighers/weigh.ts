@@ -8,10 +8,17 @@ export interface WeightedWeigher {
   readonly multiplier: number
 }
 
+/** What each weigher gave to a weight, by name; those that gave something. */
+export type Shares = Readonly<Record<string, number>>
+
 export interface WeighedHost {
   readonly host: HostState
   readonly weight: number
+  /** Worked out when it is asked for: of few hosts it is. */
+  readonly shares: () => Shares
 }
+
+export const NO_SHARES: Shares = {}
 
 /** The lowest and the highest score there is of a weigher. */
 export interface Scale {
@@ -30,7 +37,7 @@ export function weighHosts(
   options: SelectOptions,
   weighers: readonly WeightedWeigher[],
 ): readonly WeighedHost[] {
-  if (hosts.length <= 1) return hosts.map((host) => ({ host, weight: 0 }))
+  if (hosts.length <= 1) return hosts.map((host) => ({ host, weight: 0, shares: () => NO_SHARES }))
   const scored = weighers.map(({ weigher }) => {
     const named = isHostWeigher(weigher) ? undefined : weigher.scores(options)
     return hosts.map((host) =>
@@ -39,14 +46,15 @@ export function weighHosts(
   })
   const scales = scored.map((scores, n) => scaleOf(scores, weighers[n]?.weigher))
   return hosts
-    .map((host, n) => ({
-      host,
-      weight: weightOf(
-        scored.map((scores) => scores[n] ?? 0),
-        multipliersOf(host, weighers),
-        scales,
-      ),
-    }))
+    .map((host, n) => {
+      const scores = scored.map((all) => all[n] ?? 0)
+      const multipliers = multipliersOf(host, weighers)
+      return {
+        host,
+        weight: weightOf(scores, multipliers, scales),
+        shares: () => sharesOf(weighers, scores, multipliers, scales),
+      }
+    })
     .sort((a, b) => b.weight - a.weight || (a.host.host < b.host.host ? -1 : 1))
 }
 
@@ -62,6 +70,23 @@ export function weightOf(
     if (scale) weight += (multipliers[n] ?? 0) * normalised(scores[n] ?? 0, scale)
   }
   return weight
+}
+
+/** What {@link weightOf} sums up, by weigher. */
+// oxlint-disable-next-line max-params -- what a weight is made of
+export function sharesOf(
+  weighers: readonly WeightedWeigher[],
+  scores: ArrayLike<number>,
+  multipliers: ArrayLike<number>,
+  scales: readonly Scale[],
+): Shares {
+  const shares: Record<string, number> = {}
+  for (const [n, { weigher }] of weighers.entries()) {
+    const scale = scales[n]
+    const share = scale ? (multipliers[n] ?? 0) * normalised(scores[n] ?? 0, scale) : 0
+    if (share !== 0) shares[weigher.name] = share
+  }
+  return shares
 }
 
 /** A score brought to 0…1. */
