@@ -11,7 +11,13 @@ import { ToldInformer } from '../testing/told-informer.ts'
 import { HostStates } from './host-states.ts'
 import { Preparation } from './preparation.ts'
 
-const FLAVOR = { name: 'm1.small', vcpus: 1, memoryMb: 1024, diskGb: 10 }
+const FLAVOR = {
+  name: 'm1.small',
+  vcpus: 1,
+  memoryMb: 1024,
+  diskGb: 10,
+  extraSpecs: { 'trait:CUSTOM_SSD': 'required' },
+}
 const ACTIVE = { vmState: 'active', host: 'node-1', flavor: FLAVOR } as const
 
 let kube: EmbeddedKube
@@ -22,7 +28,8 @@ beforeAll(async () => {
   kube = await EmbeddedKube.start()
   await Promise.all([
     kube.putFlavor(FLAVOR),
-    kube.putFlavor({ name: 'm1.big', vcpus: 4, memoryMb: 4096, diskGb: 20 }),
+    kube.putFlavor(BIG),
+    kube.putFlavor({ name: 'm1.plain', vcpus: 4, memoryMb: 4096, diskGb: 20 }),
     kube.putFlavor({ name: 'm1.flat', vcpus: 4, memoryMb: 4096, diskGb: 5 }),
     kube.putFlavor({ name: 'm1.lean', vcpus: 1, memoryMb: 128, diskGb: 20 }),
     kube.putImage({ name: 'cirros', minRamMb: 512 }),
@@ -49,7 +56,14 @@ function asks(spec: Partial<InstanceActionSpec> = {}): InstanceActionSpec {
 }
 
 const MOVE = { status: 'accepted', oldVmState: 'active', sourceHost: 'node-1' } as const
-const BIG = { name: 'm1.big', vcpus: 4, memoryMb: 4096, diskGb: 20 }
+const BIG = {
+  name: 'm1.big',
+  vcpus: 4,
+  memoryMb: 4096,
+  diskGb: 20,
+  extraSpecs: { 'trait:CUSTOM_NVME': 'required' },
+}
+const PLAIN = { ...BIG, name: 'm1.plain', extraSpecs: {} }
 
 describe('an operation writes down', () => {
   it.each<{
@@ -62,6 +76,11 @@ describe('an operation writes down', () => {
       name: 'resize',
       instance: instanceOf('m1.big'),
       want: { migration: { ...MOVE, type: 'resize', oldFlavor: FLAVOR, newFlavor: BIG } },
+    },
+    {
+      name: 'resize',
+      instance: instanceOf('m1.plain'),
+      want: { migration: { ...MOVE, type: 'resize', oldFlavor: FLAVOR, newFlavor: PLAIN } },
     },
     { name: 'migrate', asked: asks(), want: { migration: { ...MOVE, type: 'migration' } } },
     {

@@ -1,7 +1,6 @@
 import type { Instance } from '../apis/v1alpha1/instance.ts'
-import { refOfInstance } from '../objects/build-request.ts'
-import { migration } from '../objects/instance-update.ts'
-import type { InstanceView } from './rpcapi.ts'
+import { refOfInstance, sizeOf } from '../objects/build-request.ts'
+import { type InstanceView, migrationView } from './rpcapi.ts'
 
 /** What a compute agent sees of an instance. */
 export function toView(instance: Instance): InstanceView {
@@ -15,13 +14,13 @@ export function toView(instance: Instance): InstanceView {
     host: status.host,
     attempt: status.attempt,
     requestId: status.requestId,
-    flavor: status.flavor,
+    flavor: status.flavor && sizeOf(status.flavor),
     shutdownTimeoutSeconds: status.shutdownTimeoutSeconds,
     triedHosts: status.triedHosts && [...status.triedHosts],
     launchedAt: status.launchedAt,
     addresses: status.addresses && [...status.addresses],
     action: status.action,
-    migration: status.migration && migration.parse(status.migration),
+    migration: status.migration && migrationView.parse(status.migration),
     group: group === undefined ? undefined : `${metadata.namespace ?? 'default'}/${group}`,
     deleting: metadata.deletionTimestamp !== undefined,
   }

@@ -58,7 +58,12 @@ const SPAWNING: InstanceStatus = {
 describe('reading', () => {
   it('shows an agent what it needs of an instance', async () => {
     const instance = await kube.putInstance({
-      status: { ...SPAWNING, triedHosts: ['node-2'], shutdownTimeoutSeconds: 30 },
+      status: {
+        ...SPAWNING,
+        flavor: { ...FLAVOR, extraSpecs: { 'trait:CUSTOM_SSD': 'required' } },
+        triedHosts: ['node-2'],
+        shutdownTimeoutSeconds: 30,
+      },
     })
 
     expect(await conductor.instanceGet(ctx, refOfInstance(instance))).toEqual({

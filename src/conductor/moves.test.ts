@@ -213,6 +213,39 @@ describe('an instance that changes its host', () => {
     expect((await kube.instance()).status).toMatchObject(want)
   })
 
+  describe('asks of a host', () => {
+    const NVME = { ...SMALL, extraSpecs: { 'trait:CUSTOM_NVME': 'required' } }
+    const SSD = { ...BIG, extraSpecs: { 'trait:CUSTOM_SSD': 'required' } }
+
+    it.each([
+      { what: 'only what its new flavor asks', oldFlavor: NVME, newFlavor: SSD },
+      {
+        what: 'nothing any more, where that asks nothing',
+        oldFlavor: NVME,
+        newFlavor: { ...BIG, extraSpecs: {} },
+      },
+      {
+        what: 'what its Flavor says, where an older version began the resize',
+        oldFlavor: NVME,
+        newFlavor: BIG,
+      },
+    ])('$what', async ({ oldFlavor, newFlavor }) => {
+      const migration = { ...WAY, status: 'running', oldFlavor, newFlavor } as const
+      await kube.putInstance({ status: { ...MIGRATING, flavor: oldFlavor, migration } })
+      await update('node-1', { taskState: 'resize_migrated', host: 'node-2' })
+      expect((await kube.instance()).status.flavor).toEqual(newFlavor)
+    })
+
+    it('only what its old flavor asked, when it goes back', async () => {
+      const migration = { ...WAY, oldFlavor: NVME, newFlavor: SSD }
+      await kube.putInstance({
+        status: { ...AT_DEST, flavor: SSD, taskState: 'resize_reverting', migration },
+      })
+      await update('node-2', { host: 'node-1', migration: { status: 'reverting' } })
+      expect((await kube.instance()).status.flavor).toEqual(NVME)
+    })
+  })
+
   it('has no zone where its new host is not known', async () => {
     await kube.putInstance({ status: { ...MIGRATING, migration: { ...WAY, destHost: 'node-3' } } })
     await update('node-1', { taskState: 'resize_migrated', host: 'node-3' })

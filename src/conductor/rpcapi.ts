@@ -29,6 +29,12 @@ import type { DeclaredQueue } from '../rpc/transport.ts'
 export const CONDUCTOR_RPC_VERSION = '1.1'
 export const CONDUCTOR_TOPIC = 'conductor'
 
+/** What a compute agent sees of a migration: of the flavors, what they book. */
+export const migrationView = migration.extend({
+  oldFlavor: flavorSize.optional(),
+  newFlavor: flavorSize.optional(),
+})
+
 /** What a compute agent sees of an instance. */
 export const instanceView = z.object({
   ref: instanceRef,
@@ -44,7 +50,7 @@ export const instanceView = z.object({
   launchedAt: z.string().optional(),
   addresses: z.array(guestAddress).optional(),
   action: askedBy.optional(),
-  migration: migration.optional(),
+  migration: migrationView.optional(),
   /** Its server group, with the namespace. */
   group: z.string().optional(),
   deleting: z.boolean(),

@@ -1,17 +1,17 @@
-import type { InstanceStatusFlavor } from '../apis/v1alpha1/instance.ts'
 import type { VmState } from '../apis/v1alpha1/states.ts'
+import type { FlavorSize } from './build-request.ts'
 import type { MigrationState } from './instance-update.ts'
 
 /** What an instance books on one host. */
 export interface HostBooking {
   readonly host: string
-  readonly flavor: InstanceStatusFlavor
+  readonly flavor: FlavorSize
 }
 
 /** What the bookings of an instance follow from. */
 interface Booked {
   readonly host?: string | undefined
-  readonly flavor?: InstanceStatusFlavor | undefined
+  readonly flavor?: FlavorSize | undefined
   readonly vmState?: VmState | undefined
   readonly migration?: MigrationState | undefined
 }

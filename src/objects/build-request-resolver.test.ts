@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { FLAVOR, type Flavor } from '../apis/v1alpha1/flavor.ts'
 import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { FlavorMemoryTooSmall, FlavorNotFound, ImageNotFound } from '../common/errors/flavor-and-image.ts'
 import { isRetryable } from '../kube/api-error.ts'
-import { makeInstance } from '../testing/builders.ts'
+import { makeFlavor, makeInstance } from '../testing/builders.ts'
 import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { BuildRequestResolver } from './build-request-resolver.ts'
 
@@ -76,6 +77,82 @@ describe('the request to build an instance', () => {
     })
   })
 
+  describe('asks of a host', () => {
+    const SIZE = { name: 'm1.nvme', vcpus: 1, memoryMb: 512, diskGb: 1 }
+    const NVME = { 'trait:CUSTOM_NVME': 'required' }
+    const SSD = { 'trait:CUSTOM_SSD': 'required' }
+    const way = { type: 'resize', oldVmState: 'active', sourceHost: 'node-1' } as const
+    const flavors = { oldFlavor: { ...SIZE, extraSpecs: NVME }, newFlavor: { ...SIZE, extraSpecs: SSD } }
+    const asked = async (status: InstanceStatus, by: BuildRequestResolver = resolver): Promise<object> =>
+      (await by.resolve(makeInstance({ spec: { flavor: SIZE.name }, status }))).extraSpecs
+
+    async function withFlavor(extraSpecs: Flavor['spec']['extraSpecs'] = {}): Promise<void> {
+      await kube.client.create(FLAVOR, makeFlavor({ ...SIZE, extraSpecs }))
+    }
+    afterEach(async () => {
+      const { items } = await kube.client.list(FLAVOR)
+      if (items.some(({ metadata }) => metadata.name === SIZE.name))
+        await kube.client.delete(FLAVOR, { name: SIZE.name })
+    })
+
+    it('what its flavor asks now, while it has no host yet', async () => {
+      await withFlavor(NVME)
+      expect(await asked({})).toEqual(NVME)
+    })
+
+    it.each([
+      { what: 'something', extraSpecs: NVME },
+      { what: 'nothing', extraSpecs: {} },
+    ])('what its flavor asked when it was bound: $what, whatever that asks now', async ({ extraSpecs }) => {
+      await withFlavor(SSD)
+      expect(await asked({ flavor: { ...SIZE, extraSpecs } })).toEqual(extraSpecs)
+    })
+
+    it('what its flavor asked when it was bound, where that is gone', async () => {
+      expect(await asked({ flavor: { ...SIZE, extraSpecs: NVME } })).toEqual(NVME)
+    })
+
+    it.each<{ what: string; status: InstanceStatus; want: object }>([
+      {
+        what: 'the new flavor asked when the resize began',
+        status: { host: 'node-1', migration: { ...way, ...flavors, status: 'accepted' } },
+        want: SSD,
+      },
+      {
+        what: 'the old flavor asks, where it goes back',
+        status: { host: 'node-1', migration: { ...way, ...flavors, status: 'reverting' } },
+        want: NVME,
+      },
+    ])('what $what', async ({ status, want }) => {
+      expect(await asked({ flavor: { ...SIZE, extraSpecs: {} }, ...status })).toEqual(want)
+    })
+
+    describe('of one that an older version bound', () => {
+      const BOUND = { flavor: SIZE }
+
+      it.each<{ what: string; known: Flavor | undefined }>([
+        { what: 'that is known', known: makeFlavor({ ...SIZE, extraSpecs: SSD }) },
+        { what: 'that is looked up', known: undefined },
+      ])('what its flavor asks now, $what', async ({ known }) => {
+        if (!known) await withFlavor(SSD)
+        const catalogue = { flavor: () => known, image: () => undefined }
+        expect(
+          await asked(BOUND, new BuildRequestResolver({ client: kube.client, known: catalogue })),
+        ).toEqual(SSD)
+      })
+
+      it('nothing, where its flavor is gone', async () => {
+        expect(await asked(BOUND)).toEqual({})
+      })
+
+      it('is not told while the API server is in trouble', async () => {
+        const disarm = kube.server.faults.refuse({ resource: 'flavors' }, 500, 1)
+        await expect(asked(BOUND)).rejects.toSatisfy(isRetryable)
+        disarm()
+      })
+    })
+  })
+
   it('has the image of the last rebuild', async () => {
     const request = await resolver.resolve(
       makeInstance({ spec: { image: 'none' }, status: { image: 'cirros' } }),
@@ -100,7 +177,13 @@ describe('the request to build an instance', () => {
 
 describe('what an operation looks up by name', () => {
   it('is found as it is now', async () => {
-    expect(await resolver.flavor('m1.tiny')).toEqual({ name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 })
+    expect(await resolver.flavor('m1.tiny')).toEqual({
+      name: 'm1.tiny',
+      vcpus: 1,
+      memoryMb: 512,
+      diskGb: 1,
+      extraSpecs: {},
+    })
     expect(await resolver.disk('cirros')).toEqual({
       kind: 'containerDisk',
       image: 'registry.example/cirros',

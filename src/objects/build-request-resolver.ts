@@ -9,7 +9,7 @@ import {
   type BuildRequest,
   checkFlavorFitsImage,
   type DiskSource,
-  type FlavorSize,
+  type InstanceFlavor,
   toBuildRequest,
   toDisk,
 } from './build-request.ts'
@@ -34,28 +34,32 @@ export class BuildRequestResolver {
   }
 
   /**
-   * An instance that was bound before keeps the flavor it was bound with, and gets the one that it is resized to; a rebuilt one
-   * has the image of its last rebuild.
+   * An instance that was bound before keeps the flavor it was bound with, also when that has changed or is gone, and gets the one
+   * that it is resized to; a rebuilt one has the image of its last rebuild.
    *
    * @throws FlavorNotFound, ImageNotFound, FlavorMemoryTooSmall, FlavorDiskSmallerThanMinDisk,
    *   ImageUnacceptable when the instance can never be built as it is
    */
   async resolve(instance: Instance): Promise<BuildRequest> {
     const { spec, status } = instance
-    const [[flavor, extraSpecs], image] = await Promise.all([
-      this.#flavor(sizeOf(status), spec.flavor),
+    const carried = flavorOf(status)
+    const [flavor, image] = await Promise.all([
+      carried ? this.#withExtraSpecs(carried) : this.flavor(spec.flavor),
       this.#image(status.image ?? spec.image),
     ])
     checkFlavorFitsImage(flavor, image)
-    return toBuildRequest(instance, flavor, image, extraSpecs)
+    return toBuildRequest(instance, flavor, image)
   }
 
   /**
-   * A flavor by its name, as it is now.
+   * A flavor by its name, as it is now: for an instance that is to carry it from here on.
    * @throws FlavorNotFound
    */
-  async flavor(name: string): Promise<FlavorSize> {
-    return (await this.#flavor(undefined, name))[0]
+  async flavor(name: string): Promise<InstanceFlavor> {
+    const flavor =
+      this.#known.flavor(name) ?? (await this.#find(FLAVOR, name, () => new FlavorNotFound({ flavor: name })))
+    const { vcpus, memoryMb, diskGb, extraSpecs = {} } = flavor.spec
+    return { name, vcpus, memoryMb, diskGb, extraSpecs }
   }
 
   /**
@@ -71,15 +75,16 @@ export class BuildRequestResolver {
     return this.#image(name)
   }
 
-  async #flavor(
-    bound: FlavorSize | undefined,
-    name: string,
-  ): Promise<readonly [FlavorSize, Readonly<Record<string, string>>]> {
-    if (bound) return [bound, this.#known.flavor(bound.name)?.spec.extraSpecs ?? {}]
-    const flavor =
-      this.#known.flavor(name) ?? (await this.#find(FLAVOR, name, () => new FlavorNotFound({ flavor: name })))
-    const { vcpus, memoryMb, diskGb, extraSpecs = {} } = flavor.spec
-    return [{ name, vcpus, memoryMb, diskGb }, extraSpecs]
+  /** What an older version left out is what the flavor asks for now, and nothing where that is gone. */
+  async #withExtraSpecs(carried: InstanceFlavor): Promise<InstanceFlavor> {
+    if (carried.extraSpecs) return carried
+    try {
+      const { extraSpecs } = await this.flavor(carried.name)
+      return { ...carried, extraSpecs }
+    } catch (error) {
+      if (!(error instanceof FlavorNotFound)) throw error
+      return carried
+    }
   }
 
   async #image(name: string): Promise<Image> {
@@ -95,8 +100,8 @@ export class BuildRequestResolver {
   }
 }
 
-/** The size that an instance has or is getting; none before it is bound. */
-function sizeOf({ flavor, host, migration }: Instance['status']): FlavorSize | undefined {
+/** The flavor that an instance has or is getting; none before it is bound. */
+function flavorOf({ flavor, host, migration }: Instance['status']): InstanceFlavor | undefined {
   if (!migration) return flavor
   return (
     (host === migration.sourceHost && migration.status === 'reverting'

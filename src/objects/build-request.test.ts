@@ -66,9 +66,8 @@ describe('a build request', () => {
     })
     const properties = { hw_architecture: 'x86_64', os_shutdown_timeout: 30 } as const
 
-    const request = toBuildRequest(instance, FLAVOR, makeImage({ properties }), {
-      'trait:CUSTOM_SSD': 'required',
-    })
+    const flavor = { ...FLAVOR, extraSpecs: { 'trait:CUSTOM_SSD': 'required' } }
+    const request = toBuildRequest(instance, flavor, makeImage({ properties }))
 
     expect(buildRequest.parse(JSON.parse(JSON.stringify(request)))).toEqual({
       instance: { namespace: 'default', name: 'web', uid: UID },

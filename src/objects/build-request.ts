@@ -22,6 +22,16 @@ export const flavorSize = z.object({
 })
 export type FlavorSize = z.infer<typeof flavorSize>
 
+/**
+ * The flavor that an instance carries with it from the day it is bound: only a resize gives it another, and what becomes of the
+ * Flavor itself is nothing to it. Nova's `instance.flavor`.
+ */
+export const instanceFlavor = flavorSize.extend({
+  /** What it asks of a host besides; absent where an older version wrote it. */
+  extraSpecs: z.record(z.string(), z.string()).optional(),
+})
+export type InstanceFlavor = z.infer<typeof instanceFlavor>
+
 export const dataVolumeSource = z.union([
   z.object({ http: z.object({ url: z.string() }) }),
   z.object({ registry: z.object({ url: z.string() }) }),
@@ -71,7 +81,7 @@ export type SchedulerHints = z.infer<typeof schedulerHints>
 export const buildRequest = z.object({
   instance: instanceRef,
   flavor: flavorSize,
-  /** Of the flavor, as they are now. */
+  /** Of the flavor that the instance has or is getting. */
   extraSpecs: z.record(z.string(), z.string()).default({}),
   image: z.object({ name: z.string(), disk: diskSource, properties: imageProperties }),
   hostname: z.string(),
@@ -111,19 +121,18 @@ export function checkFlavorFitsImage(flavor: FlavorSize, image: Image): void {
   }
 }
 
+/** What of a flavor is booked, and nothing else of it. */
+export function sizeOf({ name, vcpus, memoryMb, diskGb }: FlavorSize): FlavorSize {
+  return { name, vcpus, memoryMb, diskGb }
+}
+
 /** The request to build an instance of this flavor from this image. */
-// oxlint-disable-next-line max-params -- the instance and what its names stand for
-export function toBuildRequest(
-  instance: Instance,
-  flavor: FlavorSize,
-  image: Image,
-  extraSpecs: Readonly<Record<string, string>> = {},
-): BuildRequest {
+export function toBuildRequest(instance: Instance, flavor: InstanceFlavor, image: Image): BuildRequest {
   const { spec } = instance
   return {
     instance: refOfInstance(instance),
-    flavor,
-    extraSpecs: { ...extraSpecs },
+    flavor: sizeOf(flavor),
+    extraSpecs: { ...flavor.extraSpecs },
     image: {
       name: image.metadata.name,
       disk: toDisk(image),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { TASK_STATES, VM_STATES } from '../apis/v1alpha1/states.ts'
-import { flavorSize } from './build-request.ts'
+import { instanceFlavor } from './build-request.ts'
 
 export const vmState = z.enum(VM_STATES)
 export const taskState = z.enum(TASK_STATES)
@@ -32,8 +32,8 @@ export const migration = z.object({
   destHost: z.string().optional(),
   requestedHost: z.string().optional(),
   oldVmState: z.enum(['active', 'stopped', 'paused', 'error']),
-  oldFlavor: flavorSize.optional(),
-  newFlavor: flavorSize.optional(),
+  oldFlavor: instanceFlavor.optional(),
+  newFlavor: instanceFlavor.optional(),
 })
 
 export type MigrationState = z.infer<typeof migration>
@@ -57,7 +57,7 @@ export const instanceUpdate = z.object({
   attempt: z.int().optional(),
   triedHosts: z.array(z.string()).optional(),
   alternates: z.array(z.string()).nullable().optional(),
-  flavor: flavorSize.optional(),
+  flavor: instanceFlavor.optional(),
   shutdownTimeoutSeconds: z.int().nullable().optional(),
   addresses: z.array(guestAddress).optional(),
   fault: fault.nullable().optional(),

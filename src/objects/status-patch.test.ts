@@ -88,6 +88,47 @@ describe('the patch of a migration', () => {
   })
 })
 
+describe('the patch of a flavor', () => {
+  const SIZE = { name: 'm1.small', vcpus: 1, memoryMb: 512, diskGb: 1 }
+  const NVME = { ...SIZE, extraSpecs: { 'trait:CUSTOM_NVME': 'required', tier: 'gold' } }
+  const SSD = { ...SIZE, name: 'm1.ssd', extraSpecs: { 'trait:CUSTOM_SSD': 'required', tier: 'iron' } }
+  const move = { type: 'resize', status: 'accepted', oldVmState: 'active' } as const
+
+  it.each<{ what: string; status: InstanceStatus; update: InstanceUpdate; want: object }>([
+    {
+      what: 'is the flavor, where there was none',
+      status: SPAWNING,
+      update: { flavor: NVME },
+      want: { flavor: NVME },
+    },
+    {
+      what: 'leaves nothing of the extra specs of the one before',
+      status: { ...SPAWNING, flavor: NVME },
+      update: { flavor: SSD },
+      want: { flavor: { ...SSD, extraSpecs: { ...SSD.extraSpecs, 'trait:CUSTOM_NVME': null } } },
+    },
+    {
+      what: 'leaves no extra specs to one that an older version wrote without',
+      status: { ...SPAWNING, flavor: NVME },
+      update: { flavor: SIZE },
+      want: { flavor: { ...SIZE, extraSpecs: null } },
+    },
+    {
+      what: 'leaves nothing of those of a resize before',
+      status: { ...SPAWNING, migration: { ...move, oldFlavor: NVME, newFlavor: SSD } },
+      update: { migration: { ...move, oldFlavor: SSD, newFlavor: { ...SIZE, extraSpecs: {} } } },
+      want: {
+        migration: {
+          oldFlavor: { ...SSD, extraSpecs: { ...SSD.extraSpecs, 'trait:CUSTOM_NVME': null } },
+          newFlavor: { ...SIZE, extraSpecs: { 'trait:CUSTOM_SSD': null, tier: null } },
+        },
+      },
+    },
+  ])('$what', ({ status, update, want }) => {
+    expect(toStatusPatch(makeInstance({ status }), update, NOW)).toMatchObject(want)
+  })
+})
+
 describe('the condition Ready', () => {
   const fault = { code: 500, message: 'no room', requestId: 'req-1', created: BEFORE }
 

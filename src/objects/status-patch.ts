@@ -2,6 +2,7 @@ import type { Instance, InstanceStatusCondition } from '../apis/v1alpha1/instanc
 import { apiStatus, type TaskState, type VmState } from '../apis/v1alpha1/states.ts'
 import { requestIdOf } from '../common/ids.ts'
 import type { InstanceUpdate } from './instance-update.ts'
+import { replaceFlavor } from './replace-flavor.ts'
 
 /** The merge patch of `status` that carries out a change: the API's word and the conditions follow from the states. */
 export function toStatusPatch(
@@ -19,7 +20,8 @@ export function toStatusPatch(
     ...(status.taskState !== undefined && { taskState: status.taskState }),
     id: metadata.uid,
     ...update,
-    ...(update.migration?.type && { migration: { ...NO_MIGRATION, ...update.migration } }),
+    ...(update.flavor && { flavor: replaceFlavor(status.flavor, update.flavor) }),
+    ...(update.migration?.type && { migration: newMigration(status.migration, update.migration) }),
     ...(update.action && { action: { ...GAVE_NOTHING, ...update.action } }),
     ...failedGenerationOf(instance, update),
     status: apiStatus(vm, task),
@@ -37,12 +39,18 @@ function failedGenerationOf({ metadata }: Instance, { fault }: InstanceUpdate): 
 const GAVE_NOTHING = { image: null, imageName: null }
 
 /** A new migration begins with nothing of one before it. */
-const NO_MIGRATION = {
-  sourceHost: null,
-  destHost: null,
-  requestedHost: null,
-  oldFlavor: null,
-  newFlavor: null,
+function newMigration(
+  held: Instance['status']['migration'],
+  { oldFlavor, newFlavor, ...begun }: NonNullable<InstanceUpdate['migration']>,
+): Record<string, unknown> {
+  return {
+    sourceHost: null,
+    destHost: null,
+    requestedHost: null,
+    ...begun,
+    oldFlavor: oldFlavor ? replaceFlavor(held?.oldFlavor, oldFlavor) : null,
+    newFlavor: newFlavor ? replaceFlavor(held?.newFlavor, newFlavor) : null,
+  }
 }
 
 function faultMessage({ status }: Instance, { fault: change }: InstanceUpdate): string | undefined {

@@ -195,6 +195,16 @@ describe('an instance without a host', () => {
     ])
   })
 
+  it.each<{ what: string; extraSpecs: Record<string, string> }>([
+    { what: 'what its flavor asks of a host', extraSpecs: { 'hw:cpu_policy': 'shared' } },
+    // Written down as well: else it would count as not known.
+    { what: 'that its flavor asks nothing of a host', extraSpecs: {} },
+  ])('carries $what from then on', async ({ extraSpecs }) => {
+    putNodes({ 'node-1': 4 })
+    await build(await accept(), { extraSpecs })
+    expect((await kube.instance()).status.flavor).toEqual({ ...FLAVOR, extraSpecs })
+  })
+
   it('is counted on its host, and no longer counted twice, once it is bound', async () => {
     putNodes({ 'node-1': 4 })
     await build(await accept())

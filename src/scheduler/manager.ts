@@ -223,7 +223,7 @@ export class SchedulerManager {
         availabilityZone: host.availabilityZone,
         attempt,
         alternates: [...selection.alternates],
-        flavor: request.flavor,
+        flavor: { ...request.flavor, extraSpecs: request.extraSpecs },
         shutdownTimeoutSeconds: request.image.properties.os_shutdown_timeout ?? null,
         requestId: ctx.requestId,
         observedGeneration: instance.metadata.generation,

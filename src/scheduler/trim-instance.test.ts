@@ -31,6 +31,11 @@ describe('of an instance', () => {
     })
   })
 
+  it('what its flavor asks of a host is not kept: that matters where it is placed', () => {
+    const flavor = { ...FLAVOR, extraSpecs: { 'trait:CUSTOM_SSD': 'required' } }
+    expect(trim(makeInstance({ status: { ...ACTIVE, flavor } })).status.flavor).toEqual(FLAVOR)
+  })
+
   it.each<InstanceStatus>([
     { ...ACTIVE, taskState: 'powering-off' },
     { vmState: 'building', taskState: 'scheduling' },

@@ -1,10 +1,6 @@
-import type {
-  Instance,
-  InstanceSpec,
-  InstanceStatus,
-  InstanceStatusFlavor,
-} from '../apis/v1alpha1/instance.ts'
+import type { Instance, InstanceSpec, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import type { ObjectMeta } from '../kube/resource.ts'
+import { type FlavorSize, sizeOf } from '../objects/build-request.ts'
 
 /**
  * Keeps of instances that nothing is being done to what the scheduler reads: there may be hundreds of thousands. What
@@ -12,7 +8,7 @@ import type { ObjectMeta } from '../kube/resource.ts'
  */
 export class InstanceTrimmer {
   readonly #specs = new Map<string, InstanceSpec>()
-  readonly #flavors = new Map<string, InstanceStatusFlavor>()
+  readonly #flavors = new Map<string, FlavorSize>()
   readonly #names = new Map<string, string>()
 
   readonly trim = (instance: Instance): Instance => {
@@ -73,8 +69,10 @@ export class InstanceTrimmer {
     return held(this.#specs, `${flavor} ${image} ${powerState}`, spec)
   }
 
-  #flavor(flavor: InstanceStatusFlavor): InstanceStatusFlavor {
-    return held(this.#flavors, JSON.stringify(flavor), flavor)
+  /** Its size alone: what it asks of a host besides matters only while the instance is placed. */
+  #flavor(flavor: FlavorSize): FlavorSize {
+    const size = sizeOf(flavor)
+    return held(this.#flavors, JSON.stringify(size), size)
   }
 }
 

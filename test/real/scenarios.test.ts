@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { describeBadInput } from '../scenarios/bad-input.ts'
 import { describeBuildSlots } from '../scenarios/build-slots.ts'
+import { describeCarriedFlavors } from '../scenarios/carried-flavors.ts'
 import { describeChaos } from '../scenarios/chaos.ts'
 import { describeDeadPeers } from '../scenarios/dead-peers.ts'
 import { describeExamples } from '../scenarios/examples.ts'
@@ -102,6 +103,7 @@ describe.skipIf(needed !== undefined)(
     describeGuests(worlds.make)
     describeOperations(worlds.make)
     describeMoves(worlds.make)
+    describeCarriedFlavors(worlds.make)
     describeNoKubeVirt(worlds.make)
 
     describe('afterwards', () => {

@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { describeCarriedFlavors } from './carried-flavors.ts'
 import { makeEmbeddedWorld } from './embedded-world.ts'
 import { describeMoves } from './moves.ts'
 import { describeOperations } from './operations.ts'
@@ -6,4 +7,5 @@ import { describeOperations } from './operations.ts'
 describe('on the embedded cluster', () => {
   describeOperations(makeEmbeddedWorld)
   describeMoves(makeEmbeddedWorld)
+  describeCarriedFlavors(makeEmbeddedWorld)
 })

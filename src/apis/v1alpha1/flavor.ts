@@ -13,7 +13,7 @@ export interface FlavorSpec {
   readonly description?: string
 }
 
-/** The size of an instance. An instance keeps the flavor as it was when it was bound to its host; later changes do not reach it. */
+/** The size of an instance, and what it asks of a host. An instance keeps the flavor as it was when it was bound to its host, extra specs included; later changes do not reach it, nor does the deletion. */
 export interface Flavor extends KubeObject {
   readonly spec: FlavorSpec
 }

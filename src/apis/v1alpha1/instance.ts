@@ -109,6 +109,8 @@ export interface InstanceStatusFlavor {
   readonly vcpus: number
   readonly memoryMb: number
   readonly diskGb: number
+  /** What it asks of a host besides. Where an older version left them out, they are what the Flavor has now. */
+  readonly extraSpecs?: Readonly<Record<string, string>>
 }
 
 export interface InstanceStatusAction {
@@ -139,6 +141,7 @@ export interface InstanceStatusMigrationOldFlavor {
   readonly vcpus: number
   readonly memoryMb: number
   readonly diskGb: number
+  readonly extraSpecs?: Readonly<Record<string, string>>
 }
 
 export interface InstanceStatusMigrationNewFlavor {
@@ -146,6 +149,7 @@ export interface InstanceStatusMigrationNewFlavor {
   readonly vcpus: number
   readonly memoryMb: number
   readonly diskGb: number
+  readonly extraSpecs?: Readonly<Record<string, string>>
 }
 
 export interface InstanceStatusMigration {
@@ -161,7 +165,7 @@ export interface InstanceStatusMigration {
   readonly oldVmState: InstanceStatusMigrationOldVmState
   /** Of a resize, the flavor it goes back to in a revert. Booked at the source until it is confirmed. */
   readonly oldFlavor?: InstanceStatusMigrationOldFlavor
-  /** Of a resize, the flavor it gets. */
+  /** Of a resize, the flavor it gets, as it was when the resize began. */
   readonly newFlavor?: InstanceStatusMigrationNewFlavor
 }
 
@@ -217,7 +221,7 @@ export interface InstanceStatus {
   readonly triedHosts?: readonly string[]
   /** Hosts the scheduler would take next. */
   readonly alternates?: readonly string[]
-  /** The flavor as it was when the instance was bound; this is what is booked. */
+  /** The flavor as it was when the instance was bound or resized. This is what is booked and what every later move goes by; the Flavor itself may change or go. */
   readonly flavor?: InstanceStatusFlavor
   /** The image of the disk, once the instance was rebuilt; until then it is that of spec. */
   readonly image?: string
