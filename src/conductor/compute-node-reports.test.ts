@@ -35,6 +35,7 @@ describe('the report of a host', () => {
     version: '0.1.0',
     hypervisorType: 'kvm',
     architecture: 'x86_64',
+    hostIp: '10.0.0.1',
     availabilityZone: 'west',
     inventory: { vcpus: 8, memoryMb: 32_768, diskGb: 500 },
     usage: { vcpus: 1, memoryMb: 512, diskGb: 1, runningVms: 1 },

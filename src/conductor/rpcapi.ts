@@ -145,6 +145,7 @@ export const computeNodeReport = defineMethod({
     version: z.string(),
     hypervisorType: z.string(),
     architecture: z.string(),
+    hostIp: z.string().optional(),
     availabilityZone: z.string(),
     inventory: z.object({ vcpus: z.int(), memoryMb: z.int(), diskGb: z.int() }),
     usage: z.object({ vcpus: z.int(), memoryMb: z.int(), diskGb: z.int(), runningVms: z.int() }),

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { Image } from '../apis/v1alpha1/image.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
@@ -65,13 +66,34 @@ const imageProperties = z.object({
 export type ImageProperties = z.infer<typeof imageProperties>
 
 /** What a user tells the scheduler besides. Nova's os:scheduler_hints, under Nova's names. */
-export const schedulerHints = z.object({
-  /** Name of a ServerGroup of the same namespace. */
-  group: z.string().optional(),
-  /** Names of instances of the same namespace. */
-  different_host: z.array(z.string()).optional(),
-  same_host: z.array(z.string()).optional(),
-})
+export const schedulerHints = z
+  .object({
+    /** Name of a ServerGroup of the same namespace. */
+    group: z.string().optional(),
+    /** Names of instances of the same namespace. */
+    different_host: z.array(z.string()).optional(),
+    same_host: z.array(z.string()).optional(),
+    /** An address in the network that the host's is to be in, … */
+    build_near_host_ip: z.string().refine(isAddress, 'this is no IP address').optional(),
+    /** … and how many bits that network's addresses have in common: `/16`. */
+    cidr: z
+      .string()
+      .regex(/^\/(\d|[1-9]\d|1[01]\d|12[0-8])$/)
+      .optional(),
+  })
+  .refine(({ build_near_host_ip: near, cidr }) => cidr === undefined || isPrefixOf(cidr, near), {
+    path: ['cidr'],
+    error: 'this needs build_near_host_ip, and is no longer than that address',
+  })
+
+/** As the API server sees it: an address with a zone is none. */
+function isAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%')
+}
+
+function isPrefixOf(cidr: string, address: string | undefined): boolean {
+  return address !== undefined && (address.includes(':') || Number(cidr.slice(1)) <= 32)
+}
 export type SchedulerHints = z.infer<typeof schedulerHints>
 
 /**

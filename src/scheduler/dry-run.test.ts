@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { stringify } from 'yaml'
 import { describePlacement } from './describe-placement.ts'
 import { readManifest, UnfitManifest } from './dry-run.ts'
 import { describeExplanations } from './explain.ts'
@@ -16,6 +17,16 @@ const PLACEMENT = {
   ],
 }
 
+/** The hints of an instance, after its manifest was read. */
+function hintsIn(schedulerHints: object): object | undefined {
+  const text = stringify({
+    kind: 'Instance',
+    metadata: { name: 'web' },
+    spec: { flavor: 'f', image: 'i', schedulerHints },
+  })
+  return readManifest(text, 'default').spec.schedulerHints
+}
+
 describe('a manifest', () => {
   it('is read as far as it matters for where the instance goes', () => {
     const text = `
@@ -31,6 +42,28 @@ spec: { flavor: m1.tiny, image: cirros, availabilityZone: west, schedulerHints: 
         schedulerHints: { group: 'web' },
       },
     })
+  })
+
+  it('keeps all the hints', () => {
+    const hints = {
+      group: 'web',
+      different_host: ['a'],
+      same_host: ['b'],
+      build_near_host_ip: '10.0.0.1',
+      cidr: '/16',
+    }
+    expect(hintsIn(hints)).toEqual(hints)
+  })
+
+  it.each([
+    [{ build_near_host_ip: 'node-1' }, 'this is no IP address'],
+    [{ build_near_host_ip: 'fe80::1%eth0' }, 'this is no IP address'],
+    [{ build_near_host_ip: '10.0.0.1', cidr: '24' }, 'cidr'],
+    [{ build_near_host_ip: 'fd00::1', cidr: '/129' }, 'cidr'],
+    [{ build_near_host_ip: '10.0.0.1', cidr: '/33' }, 'this needs build_near_host_ip, and is no longer'],
+    [{ cidr: '/24' }, 'this needs build_near_host_ip'],
+  ])('with a hint that means nothing is refused: %j', (hints, says) => {
+    expect(() => hintsIn(hints)).toThrow(says)
   })
 
   it.each(['', 'kind: Pod', 'kind: Instance\nmetadata: {}\nspec: { flavor: m1.tiny }', '{'])(

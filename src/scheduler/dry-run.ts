@@ -34,7 +34,7 @@ export function readManifest(text: string, namespace: string): Instance {
   try {
     const { metadata, spec } = manifest.parse(parse(text))
     const { flavor, image, availabilityZone, requestedHost, schedulerHints: hints } = spec
-    const { group, different_host, same_host } = hints ?? {}
+    const { group, different_host, same_host, build_near_host_ip, cidr } = hints ?? {}
     return {
       apiVersion: apiVersionOf(INSTANCE),
       kind: INSTANCE.kind,
@@ -50,6 +50,8 @@ export function readManifest(text: string, namespace: string): Instance {
             ...(group !== undefined && { group }),
             ...(different_host && { different_host }),
             ...(same_host && { same_host }),
+            ...(build_near_host_ip !== undefined && { build_near_host_ip }),
+            ...(cidr !== undefined && { cidr }),
           },
         }),
       },

@@ -55,11 +55,12 @@ function usedVcpus(): Record<string, number> {
 
 describe('a host', () => {
   it('is seen with what its agent reported, and the scheduler’s ratios and reserves where it has none', () => {
-    nodes.tell(makeComputeNode({ status: { availabilityZone: 'west' } }))
+    nodes.tell(makeComputeNode({ status: { availabilityZone: 'west', hostIp: '10.0.0.1' } }))
     expect(stateOf('node-1')).toMatchObject({
       enabled: true,
       up: true,
       availabilityZone: 'west',
+      hostIp: '10.0.0.1',
       hypervisorType: 'kvm',
       architecture: 'x86_64',
       inventory: { vcpus: 8, memoryMb: 32_768, diskGb: 500 },

@@ -185,6 +185,7 @@ export class HostManager {
       availabilityZone: this.#facts.zoneOf(host) ?? status.availabilityZone ?? '',
       hypervisorType: status.hypervisorType,
       architecture: status.architecture,
+      hostIp: status.hostIp,
       inventory: status.inventory,
       // What other Pods ask for is as good as reserved: no guest gets it, and no ratio applies to it.
       reserved: plus(

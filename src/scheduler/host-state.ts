@@ -30,6 +30,8 @@ export interface HostState {
   readonly availabilityZone: string
   readonly hypervisorType?: string | undefined
   readonly architecture?: string | undefined
+  /** The address that its agent reports. Nova: host_ip. */
+  readonly hostIp?: string | undefined
   readonly inventory: Amounts
   readonly reserved: Amounts
   readonly ratios: { readonly cpu: number; readonly memory: number; readonly disk: number }

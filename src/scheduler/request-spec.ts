@@ -1,7 +1,7 @@
-import type { BuildRequest } from '../objects/build-request.ts'
+import type { BuildRequest, SchedulerHints } from '../objects/build-request.ts'
 
 /** What few filters look at and differs from instance to instance: a filter that reads one of these says so. */
-export type SpecialField = 'project' | 'imageName'
+export type SpecialField = 'project' | 'imageName' | 'nearHostIp'
 
 /**
  * What a request asks of a host: nothing that is the one instance's alone. All requests that ask the same are
@@ -12,11 +12,13 @@ export interface RequestSpec extends Pick<BuildRequest, 'flavor' | 'extraSpecs' 
   /** The namespace, where a filter reads it. */
   readonly project?: string | undefined
   readonly imageName?: string | undefined
+  /** The network that the host's address is to be in: `10.1.2.3/24`. */
+  readonly nearHostIp?: string | undefined
 }
 
 /** What of a request its hosts are judged by. */
 export function toRequestSpec(request: BuildRequest, reads: ReadonlySet<SpecialField>): RequestSpec {
-  const { flavor, extraSpecs, availabilityZone, image, instance } = request
+  const { flavor, extraSpecs, availabilityZone, image, instance, hints } = request
   return {
     flavor,
     extraSpecs,
@@ -24,7 +26,13 @@ export function toRequestSpec(request: BuildRequest, reads: ReadonlySet<SpecialF
     image: { properties: image.properties },
     ...(reads.has('project') && { project: instance.namespace }),
     ...(reads.has('imageName') && { imageName: image.name }),
+    ...(reads.has('nearHostIp') && { nearHostIp: nearHostIp(hints) }),
   }
+}
+
+/** Nova takes /24 where the hint `cidr` is not given, of IPv6 as well. */
+function nearHostIp({ build_near_host_ip: address, cidr = '/24' }: SchedulerHints = {}): string | undefined {
+  return address === undefined ? undefined : `${address}${cidr}`
 }
 
 /** Equal for requests that ask the same. */
@@ -35,10 +43,11 @@ export function keyOfSpec({
   image,
   project,
   imageName,
+  nearHostIp: near,
 }: RequestSpec): string {
   const { name, vcpus, memoryMb, diskGb } = flavor
   return JSON.stringify([
-    [name, vcpus, memoryMb, diskGb, availabilityZone, project, imageName],
+    [name, vcpus, memoryMb, diskGb, availabilityZone, project, imageName, near],
     inOrder(extraSpecs),
     inOrder(image.properties),
   ])

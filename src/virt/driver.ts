@@ -77,6 +77,8 @@ export interface HostResources {
   readonly hypervisorType: string
   /** `x86_64`, `aarch64` or `s390x`. */
   readonly architecture: string
+  /** The address at which the other hosts know it; undefined when there is none. */
+  readonly hostIp?: string | undefined
   /** The zone the host stands in; undefined when it says none. */
   readonly availabilityZone?: string | undefined
 }

@@ -157,6 +157,26 @@ export function describeBadInput(makeWorld: MakeWorld): void {
       },
       { what: 'a power state there is not', spec: { powerState: 'Rebooting' }, says: 'spec.powerState' },
       { what: 'no flavor', spec: { flavor: undefined }, says: 'spec.flavor' },
+      {
+        what: 'a hint for an address that is none',
+        spec: { schedulerHints: { build_near_host_ip: 'node-1' } },
+        says: 'this is no IP address',
+      },
+      {
+        what: 'a hint for more bits than an address has',
+        spec: { schedulerHints: { build_near_host_ip: '10.0.0.1', cidr: '/33' } },
+        says: 'cidr is longer than the address',
+      },
+      {
+        what: 'a hint for a prefix that is none',
+        spec: { schedulerHints: { build_near_host_ip: '10.0.0.1', cidr: '24' } },
+        says: 'spec.schedulerHints.cidr',
+      },
+      {
+        what: 'a hint for a prefix without an address',
+        spec: { schedulerHints: { cidr: '/24' } },
+        says: 'build_near_host_ip, which says to what, is not there',
+      },
       { what: 'an empty image', spec: { image: '' }, says: 'spec.image' },
       { what: 'a host name with spaces', spec: { hostname: 'my host' }, says: 'spec.hostname' },
       {

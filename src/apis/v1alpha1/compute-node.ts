@@ -52,6 +52,8 @@ export interface ComputeNodeStatus {
   readonly availabilityZone?: string
   readonly hypervisorType?: string
   readonly architecture?: string
+  /** The address of the host. Nova's host_ip. */
+  readonly hostIp?: string
   /** What the host has. */
   readonly inventory?: ComputeNodeStatusInventory
   /** What the agent has claimed for instances. Stopped instances keep their claim. */

@@ -10,6 +10,10 @@ export interface InstanceSpecSchedulerHints {
   readonly different_host?: readonly string[]
   /** Names of instances of the same namespace of whose hosts one is chosen. */
   readonly same_host?: readonly string[]
+  /** Only hosts with an address in the network of this one are chosen, where the scheduler runs SimpleCIDRAffinityFilter. */
+  readonly build_near_host_ip?: string
+  /** How many bits at the front the addresses have in common, such as /16; /24 when unset. */
+  readonly cidr?: string
 }
 
 export interface InstanceSpecUserDataSecret {

@@ -300,6 +300,64 @@ describe('filters that look at a host', () => {
       PASS,
       { isolatedHosts: ['node-1'], isolatedImages: ['a'], restrictIsolatedHosts: false },
     ],
+
+    ['SimpleCIDRAffinityFilter', 'lets any through that nothing is asked of', {}, {}, PASS],
+    [
+      'SimpleCIDRAffinityFilter',
+      'lets a host through that is near',
+      { hostIp: '10.1.2.200' },
+      { nearHostIp: '10.1.2.3/24' },
+      PASS,
+    ],
+    [
+      'SimpleCIDRAffinityFilter',
+      'takes out one that is further',
+      { hostIp: '10.1.3.3' },
+      { nearHostIp: '10.1.2.3/24' },
+      reject('with an address outside 10.1.2.3/24'),
+    ],
+    [
+      'SimpleCIDRAffinityFilter',
+      'takes as many bits as it is told',
+      { hostIp: '10.1.3.3' },
+      { nearHostIp: '10.1.2.3/23' },
+      PASS,
+    ],
+    [
+      'SimpleCIDRAffinityFilter',
+      'knows IPv6, however it is written',
+      { hostIp: 'fd00:0:0:0::9' },
+      { nearHostIp: 'FD00::1/64' },
+      PASS,
+    ],
+    [
+      'SimpleCIDRAffinityFilter',
+      'takes out an IPv6 address outside',
+      { hostIp: 'fd00:0:0:1::9' },
+      { nearHostIp: 'fd00::1/64' },
+      reject('with an address outside fd00::1/64'),
+    ],
+    [
+      'SimpleCIDRAffinityFilter',
+      'takes no IPv4 address for IPv6',
+      { hostIp: '10.1.2.3' },
+      { nearHostIp: '::/0' },
+      reject('with an address outside ::/0'),
+    ],
+    [
+      'SimpleCIDRAffinityFilter',
+      'takes out a host without an address',
+      {},
+      { nearHostIp: '10.1.2.3/24' },
+      reject('without an address'),
+    ],
+    [
+      'SimpleCIDRAffinityFilter',
+      'takes out a host with something else for one',
+      { hostIp: 'node-1.example' },
+      { nearHostIp: '10.1.2.3/0' },
+      reject('with an address outside 10.1.2.3/0'),
+    ],
   ]
 
   it.each(cases.map((one) => ({ name: `${one[0]} ${one[1]}`, one })))('$name', ({ one }) => {

@@ -16,6 +16,7 @@ import { RequestedHostFilter } from './requested-host-filter.ts'
 import { ResourceFilter } from './resource-filter.ts'
 import { RetryFilter } from './retry-filter.ts'
 import { ServerGroupAffinityFilter, ServerGroupAntiAffinityFilter } from './server-group-filters.ts'
+import { SimpleCIDRAffinityFilter } from './simple-cidr-affinity-filter.ts'
 import { TraitsFilter } from './traits-filter.ts'
 
 /** What filters are told by the operator. */
@@ -55,12 +56,14 @@ export const FILTERS: Readonly<Record<string, (settings: FilterSettings) => Sche
   SameHostFilter: () => new SameHostFilter(),
   ServerGroupAffinityFilter: () => new ServerGroupAffinityFilter(),
   ServerGroupAntiAffinityFilter: () => new ServerGroupAntiAffinityFilter(),
+  SimpleCIDRAffinityFilter: () => new SimpleCIDRAffinityFilter(),
   TraitsFilter: () => new TraitsFilter(),
 }
 
 /**
  * The filters that run, in order: Nova's, beside them what Nova leaves to placement, and those for hints, which Nova
- * does not run unless told to: a hint that a user gives should not be ignored silently.
+ * does not run unless told to: a hint that a user gives should not be ignored silently. Not the one for addresses:
+ * with a prefix of all bits it would let anybody name the host.
  */
 export const DEFAULT_FILTERS: readonly string[] = [
   'RequestedHostFilter',

@@ -45,7 +45,7 @@ const policies = fc
   })
   .map(({ order, multipliers }): Policy => {
     const parts: Readonly<Record<string, readonly SchedulerFilter[]>> = {
-      defaults: makeFilters(DEFAULT_FILTERS),
+      defaults: makeFilters([...DEFAULT_FILTERS, 'SimpleCIDRAffinityFilter']),
       group: [groupFilter],
       different: [differentHosts],
       parity: [parity],
@@ -65,6 +65,7 @@ const host = fc
     host: name,
     enabled: fc.constantFrom(true, true, true, false),
     availabilityZone: fc.constantFrom('nova', 'nova', 'west'),
+    hostIp: fc.constantFrom('10.0.0.1', '10.0.1.1', undefined),
     inventory: fc.constantFrom(
       { vcpus: 12, memoryMb: 12, diskGb: 12 },
       { vcpus: 24, memoryMb: 16, diskGb: 12 },
@@ -101,6 +102,7 @@ const request = fc
     ),
     requestedHost: fc.constantFrom(undefined, undefined, undefined, 'host-3', 'gone'),
     availabilityZone: fc.constantFrom(undefined, undefined, 'west'),
+    hints: fc.constantFrom(undefined, undefined, { build_near_host_ip: '10.0.0.9' }),
   })
   .map(makeRequest)
 const step = fc.oneof(

@@ -19,6 +19,7 @@ export function hostResourcesOf(node: Node): HostResources {
     diskGb: amount('ephemeral-storage', 2 ** 30),
     hypervisorType: amount(KVM_DEVICE, 1) > 0 ? 'kvm' : 'qemu',
     architecture: toNovaArchitecture(node.status?.nodeInfo?.architecture ?? 'amd64'),
+    hostIp: node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address,
     availabilityZone: node.metadata.labels?.[ZONE_LABEL],
   }
 }

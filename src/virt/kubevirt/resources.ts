@@ -183,6 +183,7 @@ export interface Node extends KubeObject {
   readonly status?: {
     readonly allocatable?: Readonly<Record<string, string>>
     readonly nodeInfo?: { readonly architecture?: string }
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[]
     readonly conditions?: readonly Condition[]
   }
 }

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIPv4, isIPv6 } from 'node:net'
 import type { Environment } from '@marcbachmann/cel-js'
 import { compilePattern } from '../schema/validate.ts'
 import { Quantity } from './quantity.ts'
@@ -9,11 +9,17 @@ export function addKubernetesFunctions(env: Environment): void {
   addListFunctions(env)
   addQuantityFunctions(env)
   env.registerFunction('isURL(string): bool', (text: string) => URL.canParse(text))
-  env.registerFunction('isIP(string): bool', (text: string) => isIP(text) !== 0)
+  env.registerFunction('isIP(string): bool', (text: string) => bitsOf(text) > 0)
   env.registerFunction('isCIDR(string): bool', (text: string) => {
-    const [address = '', bits = ''] = text.split('/')
-    return isIP(address) !== 0 && /^\d+$/.test(bits) && Number(bits) <= (isIP(address) === 4 ? 32 : 128)
+    const [address = '', bits = '', ...more] = text.split('/')
+    return more.length === 0 && /^(0|[1-9]\d*)$/.test(bits) && Number(bits) <= bitsOf(address)
   })
+}
+
+/** 0 for what is no address to Kubernetes: one with a zone, or IPv4 written as IPv6, is none. */
+function bitsOf(address: string): number {
+  if (isIPv4(address)) return 32
+  return isIPv6(address) && !address.includes('%') && !/^[0:]*:ffff:.*\./i.test(address) ? 128 : 0
 }
 
 function addStringFunctions(env: Environment): void {
