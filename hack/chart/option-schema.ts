@@ -1,6 +1,7 @@
 import { TASK_STATES } from '../../src/apis/v1alpha1/states.ts'
 import { LEVELS } from '../../src/conf/common.ts'
 import type { Option, Options } from '../../src/conf/options.ts'
+import { imageProperties } from '../../src/objects/build-request.ts'
 import { FILTERS } from '../../src/scheduler/filters/registry.ts'
 import { WEIGHERS } from '../../src/scheduler/weighers/registry.ts'
 import { listOf, mapOf, object, type Schema } from './json-schema.ts'
@@ -41,6 +42,10 @@ const CHOICES: Readonly<Record<string, (help: string) => Schema>> = {
   enabledFilters: (help) => listOf({ type: 'string', enum: Object.keys(FILTERS) }, help),
   weightMultipliers: (help) => {
     return object(help, Object.fromEntries(Object.keys(WEIGHERS).map((name) => [name, { type: 'number' }])))
+  },
+  imagePropsWeightSetting: (help) => {
+    const names = Object.keys(imageProperties.shape)
+    return object(help, Object.fromEntries(names.map((name) => [name, { type: 'number' }])))
   },
   taskTimeouts: (help) => {
     return object(help, Object.fromEntries(TASK_STATES.map((task) => [task, { type: 'number', minimum: 0 }])))

@@ -1,6 +1,7 @@
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { COMPUTE_QUOTA } from '../apis/v1alpha1/compute-quota.ts'
 import { HOST_AGGREGATE } from '../apis/v1alpha1/host-aggregate.ts'
+import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { INSTANCE } from '../apis/v1alpha1/instance.ts'
 import { SERVER_GROUP } from '../apis/v1alpha1/server-group.ts'
 import { ComputeRpcApi } from '../compute/rpcapi.ts'
@@ -17,6 +18,7 @@ import { BookingAudit, countByKind } from '../scheduler/booking-audit.ts'
 import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { makeFilters } from '../scheduler/filters/registry.ts'
 import { HostManager } from '../scheduler/host-manager.ts'
+import { InstanceImages } from '../scheduler/image-usage.ts'
 import { MoveManager } from '../scheduler/move-manager.ts'
 import { SchedulerManager } from '../scheduler/manager.ts'
 import { LABELLED_NODE, trimNode } from '../scheduler/nodes.ts'
@@ -27,7 +29,7 @@ import type { Policy } from '../scheduler/select-destination.ts'
 import { ServerGroups } from '../scheduler/server-groups.ts'
 import { hearHeartbeats, serveScheduler } from '../scheduler/service.ts'
 import { InstanceTrimmer } from '../scheduler/trim-instance.ts'
-import { makeWeighers } from '../scheduler/weighers/registry.ts'
+import { makeWeighers, runs } from '../scheduler/weighers/registry.ts'
 import { ServiceMonitor } from '../servicegroup/monitor.ts'
 import { awaitDefinitions } from './await-definitions.ts'
 import { Leadership } from './leadership.ts'
@@ -52,6 +54,7 @@ export function buildScheduler(
 ): Service {
   const { client, clock, log, transport } = deps
   const countsPods = settings.countPods === 'true'
+  const readsImages = runs('ImagePropertiesWeigher', settings.weightMultipliers)
   const informerDeps = { client, clock, log }
   const instances = new Informer(informerDeps, { type: INSTANCE, trim: new InstanceTrimmer().trim })
   const nodes = new Informer(informerDeps, { type: COMPUTE_NODE })
@@ -76,9 +79,18 @@ export function buildScheduler(
   const quotas = new Informer(informerDeps, { type: COMPUTE_QUOTA, indexes: BY_NAMESPACE })
   const pods = new Informer(informerDeps, { type: REQUESTING_POD, trim: trimPod, ...OTHER_PODS })
   const others = new PodUsage({ pods })
+  const images = new Informer(informerDeps, { type: IMAGE })
+  const imagesInUse = new InstanceImages({ instances, images })
   const directory = new AggregateDirectory({ aggregates, nodes: labels })
   const hosts = new HostManager(
-    { nodes, instances, liveness: monitor, facts: directory, others },
+    {
+      nodes,
+      instances,
+      liveness: monitor,
+      facts: directory,
+      others,
+      images: readsImages ? imagesInUse : undefined,
+    },
     hostDefaults(settings),
   )
   const scheduler = new FilterScheduler(
@@ -89,7 +101,17 @@ export function buildScheduler(
     },
     policyOf(settings),
   )
-  const followed = [instances, nodes, aggregates, labels, groups, quotas, ...(countsPods ? [pods] : [])]
+  const kinds = readsImages ? [...KINDS, IMAGE] : KINDS
+  const followed = [
+    instances,
+    nodes,
+    aggregates,
+    labels,
+    groups,
+    quotas,
+    ...(countsPods ? [pods] : []),
+    ...(readsImages ? [images] : []),
+  ]
   const parts = {
     hosts,
     scheduler,
@@ -167,9 +189,10 @@ export function buildScheduler(
     start: async () => {
       directory.start()
       others.start()
+      if (readsImages) imagesInUse.start()
       hosts.start()
       scheduler.start()
-      await Promise.all([heartbeats.start(), awaitDefinitions(deps, KINDS, stopping.signal)])
+      await Promise.all([heartbeats.start(), awaitDefinitions(deps, kinds, stopping.signal)])
       for (const one of followed) one.start()
       await Promise.all(followed.map((one) => one.synced(stopping.signal)))
       leadership.start(lead)
@@ -182,6 +205,7 @@ export function buildScheduler(
       hosts.stop()
       directory.stop()
       others.stop()
+      imagesInUse.stop()
       await events.flush()
       await Promise.all(followed.map((one) => one.stop()))
     },
@@ -194,7 +218,7 @@ function policyOf(settings: SchedulerSettings): Policy {
       ...settings,
       restrictIsolatedHosts: settings.restrictIsolatedHosts === 'true',
     }),
-    weighers: makeWeighers(settings.weightMultipliers),
+    weighers: makeWeighers(settings.weightMultipliers, settings),
   }
 }
 

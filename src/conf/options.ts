@@ -148,7 +148,7 @@ export function describeOptions(options: Options): string {
       const letter = option.letter === undefined ? '' : `-${option.letter}, `
       const left = `${letter}--${flagOf(name)}${option.value === undefined ? '' : ` ${option.value}`}`
       const fallback = defaultText(option)
-      return `  ${left.padEnd(42)} ${option.help}${fallback === '' ? '' : ` (default ${fallback})`}`
+      return `  ${`${left}  `.padEnd(43)}${option.help}${fallback === '' ? '' : ` (default ${fallback})`}`
     })
     .join('\n')
 }

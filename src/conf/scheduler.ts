@@ -1,4 +1,5 @@
 import { DEFAULT_FILTERS, FILTERS, REQUIRED_FILTERS } from '../scheduler/filters/registry.ts'
+import { imageProperties } from '../objects/build-request.ts'
 import { WEIGHERS } from '../scheduler/weighers/registry.ts'
 import { QUEUE_SETTINGS, SERVICE_OPTIONS } from './common.ts'
 import {
@@ -30,7 +31,14 @@ function filters(help: string): Option<readonly string[]> {
 }
 
 /** `RAMWeigher=2,DiskWeigher=0`: what is not named keeps its default. */
-function multipliers(help: string): Option<Readonly<Record<string, number>>> {
+function multipliers(
+  help: string,
+  {
+    thing,
+    names,
+    number: what,
+  }: { readonly thing: string; readonly names: readonly string[]; readonly number: string },
+): Option<Readonly<Record<string, number>>> {
   return {
     help,
     value: 'NAME=NUMBER,…',
@@ -39,12 +47,10 @@ function multipliers(help: string): Option<Readonly<Record<string, number>>> {
       Object.fromEntries(
         given.split(',').map((pair) => {
           const [name = '', number = ''] = pair.split('=')
-          if (!Object.hasOwn(WEIGHERS, name)) {
-            throw new UsageError(
-              `there is no weigher '${name}'; there are ${Object.keys(WEIGHERS).join(', ')}`,
-            )
+          if (!names.includes(name)) {
+            throw new UsageError(`there is no ${thing} '${name}'; there are ${names.join(', ')}`)
           }
-          if (!/^-?\d+(\.\d+)?$/.test(number)) throw new UsageError(`'${number}' is no multiplier`)
+          if (!/^-?\d+(\.\d+)?$/.test(number)) throw new UsageError(`'${number}' is no ${what}`)
           return [name, Number(number)]
         }),
       ),
@@ -69,7 +75,15 @@ function attempts(help: string, fallback: number): Option<number> {
 /** What the scheduler itself is told. Names and defaults are Nova's. */
 export const SCHEDULER_SETTINGS = {
   enabledFilters: filters(`the filters, in the order they run; ${REQUIRED_FILTERS.join(' and ')} always do`),
-  weightMultipliers: multipliers('how much each weigher counts; negative stacks instead of spreading'),
+  weightMultipliers: multipliers('how much each weigher counts; negative stacks instead of spreading', {
+    thing: 'weigher',
+    names: Object.keys(WEIGHERS),
+    number: 'multiplier',
+  }),
+  imagePropsWeightSetting: multipliers(
+    'how much each image property counts, for ImagePropertiesWeigher, and others not; all alike if none is named',
+    { thing: 'image property', names: Object.keys(imageProperties.shape), number: 'ratio' },
+  ),
   maxInstancesPerHost: wholeNumber('instances a host may have, for NumInstancesFilter', 50),
   maxIoOpsPerHost: wholeNumber('instances a host may be building or moving at once, for IoOpsFilter', 8),
   isolatedHosts: list('hosts that are apart, for IsolatedHostsFilter', []),

@@ -100,6 +100,13 @@ describe('the services’ options', () => {
     })
   })
 
+  it('take the ratios of image properties', () => {
+    const argv = ['--image-props-weight-setting', 'os_distro=1,hw_machine_type=-0.5']
+    expect(readOptions(SCHEDULER_OPTIONS, argv, {})).toMatchObject({
+      imagePropsWeightSetting: { os_distro: 1, hw_machine_type: -0.5 },
+    })
+  })
+
   it.each([
     {
       argv: ['--log-levels', 'nova.rpc'],
@@ -119,6 +126,14 @@ describe('the services’ options', () => {
     { argv: ['--weight-multipliers', 'toString=1'], says: "there is no weigher 'toString'" },
     { argv: ['--weight-multipliers', 'RAMWeigher=x'], says: "--weight-multipliers: 'x' is no multiplier" },
     { argv: ['--weight-multipliers', 'RAMWeigher'], says: "--weight-multipliers: '' is no multiplier" },
+    {
+      argv: ['--image-props-weight-setting', 'os_version=1'],
+      says: "--image-props-weight-setting: there is no image property 'os_version'; there are hw_architecture,",
+    },
+    {
+      argv: ['--image-props-weight-setting', 'os_distro=much'],
+      says: "--image-props-weight-setting: 'much' is no ratio",
+    },
     { argv: ['--max-attempts', '0'], says: "--max-attempts: '0' is not between 1 and 16" },
     { argv: ['--max-attempts', '17'], says: "--max-attempts: '17' is not between 1 and 16" },
   ])('$argv cannot be used: $says', ({ argv, says }) => {

@@ -51,7 +51,7 @@ export const diskSource = z.discriminatedUnion('kind', [
 ])
 export type DiskSource = z.infer<typeof diskSource>
 
-const imageProperties = z.object({
+export const imageProperties = z.object({
   hw_architecture: z.enum(['x86_64', 'aarch64', 's390x']).optional(),
   img_hv_type: z.enum(['kvm', 'qemu']).optional(),
   hw_vm_mode: z.enum(['hvm']).optional(),
@@ -60,6 +60,7 @@ const imageProperties = z.object({
   hw_machine_type: z.string().optional(),
   hw_firmware_type: z.enum(['bios', 'uefi']).optional(),
   img_config_drive: z.enum(['mandatory', 'optional']).optional(),
+  os_distro: z.string().optional(),
   os_shutdown_timeout: z.int().min(0).optional(),
   traits_required: z.array(z.string()).optional(),
 })

@@ -8,6 +8,7 @@ import { aggregateMultipliers, aggregateRatios, aggregateReserves } from './aggr
 import { BookingLedger, type Owner, type ProjectUsage } from './booking-ledger.ts'
 import { FailedBuilds } from './failed-builds.ts'
 import { type Amounts, freeOn, type HostState, plus } from './host-state.ts'
+import type { ImageUsage } from './image-usage.ts'
 import type { OtherUsage } from './pod-usage.ts'
 
 /** What counts where a ComputeNode says nothing. Nova: initial_cpu_allocation_ratio and friends, reserved_host_*. */
@@ -36,6 +37,7 @@ export class HostManager {
   readonly #liveness: Liveness
   readonly #facts: HostFacts
   readonly #others: OtherUsage
+  readonly #images: ImageUsage | undefined
   readonly #failedBuilds = new FailedBuilds()
   readonly #defaults: HostDefaults
   readonly #ledger = new BookingLedger((host) => this.#refresh(host))
@@ -50,6 +52,8 @@ export class HostManager {
       readonly liveness: Liveness
       readonly facts: HostFacts
       readonly others: OtherUsage
+      /** Only where a weigher asks for it. */
+      readonly images?: ImageUsage | undefined
     },
     defaults: HostDefaults,
   ) {
@@ -58,6 +62,7 @@ export class HostManager {
     this.#liveness = deps.liveness
     this.#facts = deps.facts
     this.#others = deps.others
+    this.#images = deps.images
     this.#defaults = defaults
   }
 
@@ -73,6 +78,7 @@ export class HostManager {
       this.#liveness.onChange((host) => this.#refresh(host)),
       this.#facts.onChange((host) => this.#refresh(host)),
       this.#others.onChange((host) => this.#refresh(host)),
+      ...(this.#images ? [this.#images.onChange((host) => this.#refresh(host))] : []),
     ]
     for (const instance of this.#instances.store.list()) this.#book(instance, false)
     for (const name of this.#nodes.store.keys()) this.#refresh(name)
@@ -200,6 +206,7 @@ export class HostManager {
       instances,
       ioOps,
       failedBuilds: this.#failedBuilds.on(host),
+      imageProperties: this.#images?.on(host),
       weightMultipliers: aggregates.length === 0 ? undefined : aggregateMultipliers({ aggregates }),
     }
   }

@@ -45,6 +45,8 @@ export interface HostState {
   readonly ioOps: number
   /** Builds that failed here since the last that did not. */
   readonly failedBuilds: number
+  /** Where a weigher asks for it: how many instances have an image with a property, by `name=value`. */
+  readonly imageProperties?: ReadonlyMap<string, number> | undefined
   /** Multipliers that its aggregates change, by weigher. */
   readonly weightMultipliers?: Readonly<Record<string, number>> | undefined
 }

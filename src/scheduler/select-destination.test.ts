@@ -9,13 +9,16 @@ import { toRequestSpec } from './request-spec.ts'
 import { type Policy, selectDestination } from './select-destination.ts'
 import type { SelectOptions } from './select-options.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
-import { WEIGHERS } from './weighers/registry.ts'
+import { DEFAULT_WEIGHER_SETTINGS, WEIGHERS } from './weighers/registry.ts'
 import { weighHosts } from './weighers/weigh.ts'
 
 /** What runs in a scheduler that is told nothing. */
 const POLICY: Policy = {
   filters: makeFilters(DEFAULT_FILTERS),
-  weighers: Object.values(WEIGHERS).map(({ make, multiplier }) => ({ weigher: make(), multiplier })),
+  weighers: Object.values(WEIGHERS).map(({ make, multiplier }) => ({
+    weigher: make(DEFAULT_WEIGHER_SETTINGS),
+    multiplier,
+  })),
 }
 
 const OPTIONS: SelectOptions = { ignoreHosts: [], preferHosts: [], maxAlternates: 2 }

@@ -1,6 +1,7 @@
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { COMPUTE_QUOTA, type ComputeQuota } from '../apis/v1alpha1/compute-quota.ts'
 import { HOST_AGGREGATE, type HostAggregate } from '../apis/v1alpha1/host-aggregate.ts'
+import { IMAGE, type Image } from '../apis/v1alpha1/image.ts'
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { SERVER_GROUP, type ServerGroup } from '../apis/v1alpha1/server-group.ts'
 import type { Clock } from '../common/clock.ts'
@@ -8,6 +9,7 @@ import { AggregateDirectory } from '../scheduler/aggregate-directory.ts'
 import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { DEFAULT_FILTERS, makeFilters } from '../scheduler/filters/registry.ts'
 import { type HostDefaults, HostManager } from '../scheduler/host-manager.ts'
+import { InstanceImages } from '../scheduler/image-usage.ts'
 import { LABELLED_NODE, type LabelledNode } from '../scheduler/nodes.ts'
 import { PodUsage, REQUESTING_POD, type RequestingPod, trimPod } from '../scheduler/pod-usage.ts'
 import { BY_NAMESPACE, Quotas } from '../scheduler/quotas.ts'
@@ -37,6 +39,8 @@ export class SchedulerWorld {
   readonly quotas: ToldInformer<ComputeQuota>
   readonly pods: ToldInformer<RequestingPod>
   readonly others: PodUsage
+  readonly images: ToldInformer<Image>
+  readonly imagesInUse: InstanceImages
   readonly client = new MemoryKubeClient()
   /** Hosts whose agents do not report. */
   readonly silent = new Set<string>()
@@ -50,9 +54,10 @@ export class SchedulerWorld {
       readonly policy?: Policy
       readonly clock?: Clock
       readonly trim?: (instance: Instance) => Instance
+      readonly readsImages?: boolean
     } = {},
   ) {
-    const { defaults = PLAIN, policy = DEFAULT_POLICY, clock = new FakeClock(), trim } = options
+    const { defaults = PLAIN, policy = DEFAULT_POLICY, clock = new FakeClock(), trim, readsImages } = options
     this.nodes = new ToldInformer<ComputeNode>(COMPUTE_NODE, clock)
     this.instances = new ToldInformer<Instance>(INSTANCE, clock, { trim })
     this.aggregates = new ToldInformer<HostAggregate>(HOST_AGGREGATE, clock)
@@ -65,6 +70,11 @@ export class SchedulerWorld {
     })
     this.pods = new ToldInformer<RequestingPod>(REQUESTING_POD, clock, { trim: trimPod })
     this.others = new PodUsage({ pods: this.pods.informer })
+    this.images = new ToldInformer<Image>(IMAGE, clock)
+    this.imagesInUse = new InstanceImages({
+      instances: this.instances.informer,
+      images: this.images.informer,
+    })
     const liveness = { isUp: (host: string) => !this.silent.has(host), onChange: () => () => {} }
     this.hosts = new HostManager(
       {
@@ -73,6 +83,7 @@ export class SchedulerWorld {
         liveness,
         facts: this.directory,
         others: this.others,
+        images: readsImages ? this.imagesInUse : undefined,
       },
       defaults,
     )
@@ -90,6 +101,7 @@ export class SchedulerWorld {
   start(): void {
     this.directory.start()
     this.others.start()
+    this.imagesInUse.start()
     this.hosts.start()
     this.scheduler.start()
   }
@@ -99,5 +111,6 @@ export class SchedulerWorld {
     this.hosts.stop()
     this.directory.stop()
     this.others.stop()
+    this.imagesInUse.stop()
   }
 }

@@ -213,7 +213,8 @@ describe.skipIf(needed !== undefined)('the chart', () => {
     })
     expect(readOptions(SCHEDULER_OPTIONS, [], env('scheduler', text))).toMatchObject({
       enabledFilters: ['ComputeFilter', 'ResourceFilter'],
-      weightMultipliers: { RAMWeigher: -1.5, CPUWeigher: 0 },
+      weightMultipliers: { RAMWeigher: -1.5, CPUWeigher: 0, ImagePropertiesWeigher: 2 },
+      imagePropsWeightSetting: { os_distro: 1, hw_machine_type: -0.5 },
       cpuAllocationRatio: 16.5,
       maxAttempts: 5,
       reservedHostMemoryMb: 1_048_576,
@@ -228,6 +229,18 @@ describe.skipIf(needed !== undefined)('the chart', () => {
       logLevel: 'debug',
       logLevels: { 'nova.rpc': 'warn', 'nova.compute': 'debug' },
     })
+  })
+
+  it('lets the scheduler read images where a weigher asks for them, and nowhere else', async () => {
+    const rules = async (values: string): Promise<string> => {
+      const objects = objectsOf(await render(values))
+      const role = objects.find(
+        ({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === 'kilonova-scheduler',
+      )
+      return JSON.stringify(role?.['rules'])
+    }
+    expect(await rules('options')).toContain('"resources":["images"],"verbs":["list","watch"]')
+    expect(await rules('json-logs')).not.toContain('images')
   })
 
   it('has no part of its NATS where an own one is used', async () => {

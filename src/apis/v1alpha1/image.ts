@@ -75,6 +75,8 @@ export interface ImageSpecProperties {
   readonly img_config_drive?: ImageSpecPropertiesImg_config_drive
   /** Only hosts with all these traits are chosen. */
   readonly traits_required?: readonly string[]
+  /** The distribution of the operating system, such as debian or windows. Aggregates can be for images with it, and hosts weighed by it. */
+  readonly os_distro?: string
   /** Seconds the guest gets to shut itself down before it is forced off. */
   readonly os_shutdown_timeout?: number
 }

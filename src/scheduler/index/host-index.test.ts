@@ -6,7 +6,7 @@ import { DEFAULT_FILTERS, makeFilters } from '../filters/registry.ts'
 import type { HostState } from '../host-state.ts'
 import { type Policy, selectDestination } from '../select-destination.ts'
 import type { SelectOptions } from '../select-options.ts'
-import { WEIGHERS } from '../weighers/registry.ts'
+import { DEFAULT_WEIGHER_SETTINGS, WEIGHERS } from '../weighers/registry.ts'
 import type { NamedHostsWeigher, SchedulerWeigher } from '../weighers/weigher.ts'
 import { HostIndex } from './host-index.ts'
 
@@ -50,7 +50,12 @@ const policies = fc
       different: [differentHosts],
       parity: [parity],
     }
-    const weighers = [...Object.values(WEIGHERS).map(({ make }) => make()), free, softAffinity, fixed]
+    const weighers = [
+      ...Object.values(WEIGHERS).map(({ make }) => make(DEFAULT_WEIGHER_SETTINGS)),
+      free,
+      softAffinity,
+      fixed,
+    ]
     return {
       filters: order.flatMap((name) => parts[name] ?? []),
       weighers: weighers.map((weigher, n) => ({ weigher, multiplier: multipliers[n] ?? 1 })),
@@ -71,6 +76,14 @@ const host = fc
       { vcpus: 24, memoryMb: 16, diskGb: 12 },
     ),
     used: amounts,
+    imageProperties: fc.constantFrom(
+      undefined,
+      new Map([['os_distro=debian', 3]]),
+      new Map([
+        ['os_distro=debian', 1],
+        ['os_distro=windows', 2],
+      ]),
+    ),
     weightMultipliers: fc.constantFrom(undefined, undefined, { RAMWeigher: -2 }, { Soft: 3, Free: 7 }),
   })
   .map(makeHost)
@@ -102,6 +115,7 @@ const request = fc
     ),
     requestedHost: fc.constantFrom(undefined, undefined, undefined, 'host-3', 'gone'),
     availabilityZone: fc.constantFrom(undefined, undefined, 'west'),
+    properties: fc.constantFrom({}, { os_distro: 'debian' }, { os_distro: 'windows' }),
     hints: fc.constantFrom(undefined, undefined, { build_near_host_ip: '10.0.0.9' }),
   })
   .map(makeRequest)
@@ -168,7 +182,7 @@ describe('many hosts', () => {
     const policy: Policy = {
       filters: makeFilters(DEFAULT_FILTERS),
       weighers: Object.values(WEIGHERS).map(({ make }, n) => ({
-        weigher: make(),
+        weigher: make(DEFAULT_WEIGHER_SETTINGS),
         multiplier: multipliers[n] ?? 1,
       })),
     }

@@ -1,6 +1,7 @@
 import { BuildFailureWeigher } from './build-failure-weigher.ts'
 import { CPUWeigher } from './cpu-weigher.ts'
 import { DiskWeigher } from './disk-weigher.ts'
+import { ImagePropertiesWeigher } from './image-properties-weigher.ts'
 import { IoOpsWeigher } from './io-ops-weigher.ts'
 import { NumInstancesWeigher } from './num-instances-weigher.ts'
 import { RAMWeigher } from './ram-weigher.ts'
@@ -11,12 +12,23 @@ import {
 import type { WeightedWeigher } from './weigh.ts'
 import type { SchedulerWeigher } from './weigher.ts'
 
+/** What weighers are told by the operator. */
+export interface WeigherSettings {
+  /** Nova: image_props_weight_setting. */
+  readonly imagePropsWeightSetting: Readonly<Record<string, number>>
+}
+
+/** Nova's defaults. */
+export const DEFAULT_WEIGHER_SETTINGS: WeigherSettings = { imagePropsWeightSetting: {} }
+
 interface Registered {
-  readonly make: () => SchedulerWeigher
+  readonly make: (settings: WeigherSettings) => SchedulerWeigher
   /** Nova's default multiplier. */
   readonly multiplier: number
   /** What an aggregate's metadata calls the multiplier, which holds for its hosts. */
   readonly key: string
+  /** What it reads is only known where its multiplier is not 0: then no aggregate can change that. */
+  readonly isCostly?: true
 }
 
 /** Every weigher by its name. A new one is a file beside this and a line here. */
@@ -45,12 +57,31 @@ export const WEIGHERS: Readonly<Record<string, Registered>> = {
     multiplier: 0,
     key: 'num_instances_weight_multiplier',
   },
+  ImagePropertiesWeigher: {
+    make: (settings) => new ImagePropertiesWeigher(settings.imagePropsWeightSetting),
+    multiplier: 0,
+    key: 'image_props_weight_multiplier',
+    isCostly: true,
+  },
 }
 
-/** Every weigher with its multiplier: the one that is given, or Nova's. */
-export function makeWeighers(multipliers: Readonly<Record<string, number>> = {}): readonly WeightedWeigher[] {
-  return Object.entries(WEIGHERS).map(([name, { make, multiplier }]) => ({
-    weigher: make(),
-    multiplier: multipliers[name] ?? multiplier,
-  }))
+type Multipliers = Readonly<Record<string, number>>
+
+/** Every weigher that runs with its multiplier: the one that is given, or Nova's. */
+export function makeWeighers(
+  multipliers: Multipliers = {},
+  settings: WeigherSettings = DEFAULT_WEIGHER_SETTINGS,
+): readonly WeightedWeigher[] {
+  return Object.entries(WEIGHERS)
+    .filter(([name]) => runs(name, multipliers))
+    .map(([name, { make, multiplier }]) => ({
+      weigher: make(settings),
+      multiplier: multipliers[name] ?? multiplier,
+    }))
+}
+
+/** Whether a weigher is asked at all. */
+export function runs(name: string, multipliers: Multipliers): boolean {
+  const known = WEIGHERS[name]
+  return known !== undefined && (!known.isCostly || (multipliers[name] ?? known.multiplier) !== 0)
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { makeHost, makeRequest } from '../../testing/builders.ts'
 import type { HostState } from '../host-state.ts'
-import { WEIGHERS } from './registry.ts'
+import { ImagePropertiesWeigher } from './image-properties-weigher.ts'
+import { DEFAULT_WEIGHER_SETTINGS, makeWeighers, WEIGHERS } from './registry.ts'
 import { type WeightedWeigher, weighHosts } from './weigh.ts'
 import { isHostWeigher } from './weigher.ts'
 
@@ -159,12 +160,50 @@ describe('our weighers', () => {
     { name: 'DiskWeigher', free: 50 },
   ])('$name scores what is free, from 0 up, with Nova’s multiplier 1', ({ name, free }) => {
     const { make, multiplier } = WEIGHERS[name] ?? {}
-    const weigher = make?.()
+    const weigher = make?.(DEFAULT_WEIGHER_SETTINGS)
     expect(weigher).toMatchObject({ name, minimum: 0 })
     expect(multiplier).toBe(1)
     const score = (one: HostState): number | undefined =>
       weigher && isHostWeigher(weigher) ? weigher.score(one, makeRequest()) : undefined
     expect(score(host)).toBe(free)
     expect(score(overbooked)).toBe(0)
+  })
+
+  const DEBIAN = { os_distro: 'debian', hw_machine_type: 'q35' }
+
+  it.each([
+    { what: 'each property in common, and each instance', ratios: {}, properties: DEBIAN, want: 7 },
+    { what: 'nothing of an image without properties', ratios: {}, properties: {}, want: 0 },
+    { what: 'no other value', ratios: {}, properties: { os_distro: 'windows' }, want: 0 },
+    {
+      what: 'a property as much as it is to count, and others not',
+      ratios: { os_distro: -2.5 },
+      properties: DEBIAN,
+      want: -10,
+    },
+    { what: 'a list as it stands', ratios: {}, properties: { traits_required: ['A', 'B'] }, want: 1 },
+    { what: 'no list in another order', ratios: {}, properties: { traits_required: ['B', 'A'] }, want: 0 },
+  ])('ImagePropertiesWeigher counts $what', ({ ratios, properties, want }) => {
+    const imageProperties = new Map([
+      ['os_distro=debian', 4],
+      ['hw_machine_type=q35', 3],
+      ['hw_disk_bus=scsi', 9],
+      ['traits_required=A,B', 1],
+    ])
+    const weigher = new ImagePropertiesWeigher(ratios)
+    expect(weigher.score(makeHost({ imageProperties }), makeRequest({ properties }))).toBe(want)
+  })
+
+  it('ImagePropertiesWeigher finds nothing on a host of which no images are known', () => {
+    expect(new ImagePropertiesWeigher({}).score(makeHost(), makeRequest({ properties: DEBIAN }))).toBe(0)
+  })
+
+  it('run with a multiplier of 0, too, which an aggregate may change, but for the one that costs', () => {
+    const names = (multipliers?: Record<string, number>): string[] =>
+      makeWeighers(multipliers).map(({ weigher }) => weigher.name)
+    expect(names()).toContain('NumInstancesWeigher')
+    expect(names()).not.toContain('ImagePropertiesWeigher')
+    expect(names({ ImagePropertiesWeigher: 0 })).not.toContain('ImagePropertiesWeigher')
+    expect(names({ ImagePropertiesWeigher: -1 })).toContain('ImagePropertiesWeigher')
   })
 })
