@@ -1,5 +1,5 @@
 import { DEFAULT_FILTERS, FILTERS, REQUIRED_FILTERS } from '../scheduler/filters/registry.ts'
-import { imageProperties } from '../objects/build-request.ts'
+import { type ImageProperties, imageProperties } from '../objects/build-request.ts'
 import { WEIGHERS } from '../scheduler/weighers/registry.ts'
 import { QUEUE_SETTINGS, SERVICE_OPTIONS } from './common.ts'
 import {
@@ -57,6 +57,13 @@ function multipliers(
   }
 }
 
+type Architecture = ImageProperties['hw_architecture']
+
+function architecture(help: string): Option<Architecture> {
+  const one = oneOf(help, imageProperties.shape.hw_architecture.unwrap().options, 'x86_64')
+  return { ...one, fallback: undefined }
+}
+
 /** As many hosts as the status of an instance can name that failed to build it. */
 const MOST_ATTEMPTS = 16
 
@@ -86,6 +93,9 @@ export const SCHEDULER_SETTINGS = {
   ),
   maxInstancesPerHost: wholeNumber('instances a host may have, for NumInstancesFilter', 50),
   maxIoOpsPerHost: wholeNumber('instances a host may be building or moving at once, for IoOpsFilter', 8),
+  imagePropertiesDefaultArchitecture: architecture(
+    'architecture of images that name none, for ImagePropertiesFilter; any where this is unset',
+  ),
   isolatedHosts: list('hosts that are apart, for IsolatedHostsFilter', []),
   isolatedImages: list('images that only go to isolated hosts', []),
   restrictIsolatedHosts: oneOf('whether isolated hosts take no other image', ['true', 'false'], 'true'),

@@ -25,9 +25,7 @@ export class IsolatedHostsFilter implements HostFilter {
     const { isolatedHosts, isolatedImages, restrictIsolatedHosts } = this.#isolation
     const imageIsApart = isolatedImages.includes(imageName)
     const hostIsApart = isolatedHosts.includes(host)
-    if (imageIsApart && !hostIsApart && (isolatedHosts.length > 0 || restrictIsolatedHosts)) {
-      return reject(`not isolated, image ${imageName} is`)
-    }
+    if (imageIsApart && !hostIsApart) return reject(`not isolated, image ${imageName} is`)
     return hostIsApart && !imageIsApart && restrictIsolatedHosts ? reject('for isolated images only') : PASS
   }
 }

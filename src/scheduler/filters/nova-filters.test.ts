@@ -74,6 +74,23 @@ describe('filters that look at a host', () => {
     want: Verdict,
     settings?: Partial<FilterSettings>,
   ])[] = [
+    [
+      'ImagePropertiesFilter',
+      'takes the architecture it is told where the image names none',
+      {},
+      {},
+      reject('of architecture x86_64, the image needs aarch64'),
+      { imagePropertiesDefaultArchitecture: 'aarch64' },
+    ],
+    [
+      'ImagePropertiesFilter',
+      'takes the architecture that the image names before that',
+      {},
+      { image: { properties: { hw_architecture: 'x86_64' } } },
+      PASS,
+      { imagePropertiesDefaultArchitecture: 'aarch64' },
+    ],
+
     ['AllHostsFilter', 'lets any through', { enabled: false }, {}, PASS],
 
     ['ComputeCapabilitiesFilter', 'lets any through that nothing is asked of', {}, {}, PASS],
@@ -267,6 +284,43 @@ describe('filters that look at a host', () => {
       reject('busy with 1 instances or more'),
     ],
 
+    ['IsolatedAggregatesFilter', 'lets any on hosts for all', aggregates({ tier: 'gold' }), {}, PASS],
+    [
+      'IsolatedAggregatesFilter',
+      'lets on what asks for the trait by its flavor',
+      aggregates({ 'trait:CUSTOM_GPU': 'required' }),
+      withSpecs({ 'trait:CUSTOM_GPU': 'required' }),
+      PASS,
+    ],
+    [
+      'IsolatedAggregatesFilter',
+      'lets on what asks for the trait by its image',
+      aggregates({ 'trait:CUSTOM_GPU': 'required' }),
+      { image: { properties: { traits_required: ['CUSTOM_GPU'] } } },
+      PASS,
+    ],
+    [
+      'IsolatedAggregatesFilter',
+      'keeps others off',
+      aggregates({ 'trait:CUSTOM_GPU': 'required' }),
+      withSpecs({ 'trait:CUSTOM_GPU': 'forbidden', 'trait:CUSTOM_SSD': 'required' }),
+      reject('in an aggregate for what needs the trait CUSTOM_GPU'),
+    ],
+    [
+      'IsolatedAggregatesFilter',
+      'wants every trait of every aggregate',
+      aggregates({ 'trait:CUSTOM_GPU': 'required' }, { 'trait:CUSTOM_SSD': 'required' }),
+      withSpecs({ 'trait:CUSTOM_GPU': 'required' }),
+      reject('in an aggregate for what needs the trait CUSTOM_SSD'),
+    ],
+    [
+      'IsolatedAggregatesFilter',
+      'takes nothing else for an isolation',
+      aggregates({ 'trait:CUSTOM_GPU': 'preferred' }),
+      {},
+      PASS,
+    ],
+
     ['IsolatedHostsFilter', 'lets any on any where nothing is apart', {}, { imageName: 'a' }, PASS],
     [
       'IsolatedHostsFilter',
@@ -275,6 +329,14 @@ describe('filters that look at a host', () => {
       { imageName: 'a' },
       reject('not isolated, image a is'),
       { isolatedHosts: ['node-9'], isolatedImages: ['a'] },
+    ],
+    [
+      'IsolatedHostsFilter',
+      'keeps it off where no host is isolated and nothing restricted',
+      {},
+      { imageName: 'a' },
+      reject('not isolated, image a is'),
+      { isolatedImages: ['a'], restrictIsolatedHosts: false },
     ],
     [
       'IsolatedHostsFilter',

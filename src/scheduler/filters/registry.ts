@@ -1,3 +1,4 @@
+import type { ImageProperties } from '../../objects/build-request.ts'
 import { AggregateImagePropertiesIsolation } from './aggregate-image-properties-isolation.ts'
 import { AggregateInstanceExtraSpecsFilter } from './aggregate-instance-extra-specs-filter.ts'
 import { AggregateMultiTenancyIsolation } from './aggregate-multi-tenancy-isolation.ts'
@@ -10,6 +11,7 @@ import type { SchedulerFilter } from './filter.ts'
 import { DifferentHostFilter, SameHostFilter } from './hinted-host-filters.ts'
 import { ImagePropertiesFilter } from './image-properties-filter.ts'
 import { AggregateIoOpsFilter, IoOpsFilter } from './io-ops-filter.ts'
+import { IsolatedAggregatesFilter } from './isolated-aggregates-filter.ts'
 import { type Isolation, IsolatedHostsFilter } from './isolated-hosts-filter.ts'
 import { AggregateNumInstancesFilter, NumInstancesFilter } from './num-instances-filter.ts'
 import { RequestedHostFilter } from './requested-host-filter.ts'
@@ -23,6 +25,7 @@ import { TraitsFilter } from './traits-filter.ts'
 export interface FilterSettings extends Isolation {
   readonly maxInstancesPerHost: number
   readonly maxIoOpsPerHost: number
+  readonly imagePropertiesDefaultArchitecture?: ImageProperties['hw_architecture']
 }
 
 /** Nova's defaults. */
@@ -47,8 +50,9 @@ export const FILTERS: Readonly<Record<string, (settings: FilterSettings) => Sche
   ComputeCapabilitiesFilter: () => new ComputeCapabilitiesFilter(),
   ComputeFilter: () => new ComputeFilter(),
   DifferentHostFilter: () => new DifferentHostFilter(),
-  ImagePropertiesFilter: () => new ImagePropertiesFilter(),
+  ImagePropertiesFilter: (settings) => new ImagePropertiesFilter(settings),
   IoOpsFilter: (settings) => new IoOpsFilter(settings),
+  IsolatedAggregatesFilter: () => new IsolatedAggregatesFilter(),
   IsolatedHostsFilter: (settings) => new IsolatedHostsFilter(settings),
   NumInstancesFilter: (settings) => new NumInstancesFilter(settings),
   RequestedHostFilter: () => new RequestedHostFilter(),

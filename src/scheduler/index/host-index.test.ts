@@ -45,7 +45,7 @@ const policies = fc
   })
   .map(({ order, multipliers }): Policy => {
     const parts: Readonly<Record<string, readonly SchedulerFilter[]>> = {
-      defaults: makeFilters([...DEFAULT_FILTERS, 'SimpleCIDRAffinityFilter']),
+      defaults: makeFilters([...DEFAULT_FILTERS, 'SimpleCIDRAffinityFilter', 'IsolatedAggregatesFilter']),
       group: [groupFilter],
       different: [differentHosts],
       parity: [parity],
@@ -70,6 +70,8 @@ const host = fc
     host: name,
     enabled: fc.constantFrom(true, true, true, false),
     availabilityZone: fc.constantFrom('nova', 'nova', 'west'),
+    aggregates: fc.constantFrom([], [], [{ name: 'gpu', metadata: { 'trait:GPU': 'required' } }]),
+    traits: fc.constantFrom([], ['GPU']),
     hostIp: fc.constantFrom('10.0.0.1', '10.0.1.1', undefined),
     inventory: fc.constantFrom(
       { vcpus: 12, memoryMb: 12, diskGb: 12 },
@@ -115,6 +117,7 @@ const request = fc
     ),
     requestedHost: fc.constantFrom(undefined, undefined, undefined, 'host-3', 'gone'),
     availabilityZone: fc.constantFrom(undefined, undefined, 'west'),
+    extraSpecs: fc.constantFrom({}, {}, { 'trait:GPU': 'required' }),
     properties: fc.constantFrom({}, { os_distro: 'debian' }, { os_distro: 'windows' }),
     hints: fc.constantFrom(undefined, undefined, { build_near_host_ip: '10.0.0.9' }),
   })
