@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { describeBadInput } from './bad-input.ts'
 import { describeBuildSlots } from './build-slots.ts'
+import { describeChosenPolicy } from './chosen-policy.ts'
 import { makeEmbeddedWorld } from './embedded-world.ts'
 import { describeExamples } from './examples.ts'
 import { describeFailedBuilds } from './failed-builds.ts'
@@ -18,6 +19,7 @@ describe('on the embedded cluster', () => {
   describeFailedBuilds(makeEmbeddedWorld)
   describeBuildSlots(makeEmbeddedWorld)
   describePlacement(makeEmbeddedWorld)
+  describeChosenPolicy(makeEmbeddedWorld)
   describeRaces(makeEmbeddedWorld)
   describeLocks(makeEmbeddedWorld)
   describeMessages(makeEmbeddedWorld)
