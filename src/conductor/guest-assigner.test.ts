@@ -189,6 +189,8 @@ describe('the conductor', () => {
   let kube: EmbeddedKube
   let logs: LogCapture
   let calls: unknown[]
+  /** Whose the guest is. */
+  let owner: string
   let assigner: GuestAssigner
 
   beforeAll(async () => {
@@ -203,10 +205,18 @@ describe('the conductor', () => {
       async (_ctx, guest, to) => {
         calls.push([act, guest.name, to])
       }
+    owner = 'node-1'
     assigner = new GuestAssigner({
       client: kube.client,
       instances: new InstanceStore({ client: kube.client, clock: new FakeClock() }),
-      guests: { assign: note('assign'), allowMove: note('allowMove'), takeAway: note('takeAway') },
+      guests: {
+        assign: note('assign'),
+        allowMove: note('allowMove'),
+        takeAway: async (_ctx, guest, to, { byForce }) => {
+          calls.push(['takeAway', guest.name, to, byForce ? 'by force' : 'in the ordinary way'])
+        },
+        isAssignedTo: async (_ctx, _guest, host) => host === owner,
+      },
       log: logs.log,
     })
   })
@@ -285,11 +295,19 @@ describe('the conductor', () => {
       { what: 'is down', node: { status: { state: 'down' } } },
       { what: 'is said to be down', node: { spec: { forcedDown: true }, status: { state: 'up' } } },
       { what: 'is gone', node: undefined },
-    ])('takes it away when that $what', async ({ node }) => {
+    ])('takes it away by force when that $what', async ({ node }) => {
       if (node) await kube.putNode(node)
       const instance = await kube.putInstance({ status })
       await assigner.assign(ctx, 'node-2', { instance: refOfInstance(instance), step: 'take' })
-      expect(calls).toEqual([['takeAway', 'web', 'node-2']])
+      expect(calls).toEqual([['takeAway', 'web', 'node-2', 'by force']])
+    })
+
+    it('goes on when that has come back since it was taken, and sees to it that it ends there', async () => {
+      await kube.putNode({})
+      owner = 'node-2'
+      const instance = await kube.putInstance({ status })
+      await assigner.assign(ctx, 'node-2', { instance: refOfInstance(instance), step: 'take' })
+      expect(calls).toEqual([['takeAway', 'web', 'node-2', 'in the ordinary way']])
     })
 
     it.each<{ what: string; node: Parameters<EmbeddedKube['putNode']>[0] }>([
@@ -297,6 +315,8 @@ describe('the conductor', () => {
       { what: 'is disabled, which is not down', node: { spec: { disabled: true } } },
     ])('refuses when that $what: two copies would destroy it', async ({ node }) => {
       await kube.putNode(node)
+      // Of an evacuation before this one, to another host.
+      owner = 'node-3'
       const instance = await kube.putInstance({ status })
       const asked = assigner.assign(ctx, 'node-2', { instance: refOfInstance(instance), step: 'take' })
       await expect(asked).rejects.toThrow(ComputeServiceInUse)

@@ -6,6 +6,7 @@ import { ComputeServiceInUse } from '../common/errors/host.ts'
 import type { Logger } from '../common/log.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
+import type { InstanceRef } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import type { GuestAssignment } from '../virt/guest-assignment.ts'
 import type { GuestAssignArgs } from './rpcapi.ts'
@@ -34,15 +35,14 @@ export class GuestAssigner {
 
   /**
    * @throws Forbidden when the instance does not say so
-   * @throws ComputeServiceInUse when a guest would be taken from a host that is up
+   * @throws ComputeServiceInUse when a guest would be taken from a host that is up, and was not before
    */
   async assign(ctx: RequestContext, agent: string, { instance: ref, step }: GuestAssignArgs): Promise<void> {
     const instance = await this.#instances.get(ref)
     const decision = decideAssignment(instance, agent, step)
     switch (decision.act) {
       case 'take-away':
-        await this.#checkIsDown(decision.from)
-        await this.#guests.takeAway(ctx, ref, decision.to)
+        await this.#takeAway(ctx, ref, decision)
         break
       case 'allow-move':
         await this.#guests.allowMove(ctx, ref, decision.to)
@@ -56,13 +56,29 @@ export class GuestAssigner {
       .info('Assigned the guest', { act: decision.act, to: decision.to ?? null, by: agent })
   }
 
-  /** Two copies of a guest on one disk destroy it: the last look before that. */
-  async #checkIsDown(host: string): Promise<void> {
+  /**
+   * Two copies of a guest on one disk destroy it: this is the last look before that. A host that comes back later finds its guest
+   * given away, and what may run there all the same ends in the ordinary way.
+   */
+  async #takeAway(
+    ctx: RequestContext,
+    guest: InstanceRef,
+    { from, to }: Extract<AssignmentDecision, { readonly act: 'take-away' }>,
+  ): Promise<void> {
+    const isDown = await this.#isDown(from)
+    if (!isDown && !(await this.#guests.isAssignedTo(ctx, guest, to))) {
+      throw new ComputeServiceInUse({ host: from })
+    }
+    await this.#guests.takeAway(ctx, guest, to, { byForce: isDown })
+  }
+
+  async #isDown(host: string): Promise<boolean> {
     try {
       const { spec, status } = await this.#client.get(COMPUTE_NODE, { name: host })
-      if (!spec.forcedDown && status?.state !== 'down') throw new ComputeServiceInUse({ host })
+      return spec.forcedDown || status?.state === 'down'
     } catch (error) {
-      if (!isNotFound(error)) throw error
+      if (isNotFound(error)) return true
+      throw error
     }
   }
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { TASK_STATES, type TaskState, type VmState } from '../apis/v1alpha1/states.ts'
 import { NotSupported } from '../common/errors/guest.ts'
+import { ComputeServiceInUse } from '../common/errors/host.ts'
+import { ComputeResourcesUnavailable } from '../common/errors/scheduling.ts'
 import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { ApiError } from '../kube/api-error.ts'
 import { afterFailure } from './after-failure.ts'
@@ -45,9 +47,21 @@ describe.each(TASK_STATES)('a failed %s', (taskState) => {
     expect(after).toEqual({ taskState: null, migration: null, ...(leaves && { vmState: leaves }) })
   })
 
-  it('changes no vm_state where the hypervisor cannot do it at all', () => {
+  it.each([
+    {
+      what: 'the hypervisor cannot do it at all',
+      error: new NotSupported({ operation: 'it', reason: 'there is no such thing' }),
+    },
+    {
+      what: 'the host it was to go to has no room',
+      error: new ComputeResourcesUnavailable({ host: 'node-2', reason: 'full' }),
+    },
+    {
+      what: 'the host it was to be evacuated from is up again',
+      error: new ComputeServiceInUse({ host: 'node-1' }),
+    },
+  ])('changes no vm_state where $what', ({ error }) => {
     if (taskState === 'deleting') return
-    const error = new NotSupported({ operation: 'it', reason: 'there is no such thing' })
     expect(afterFailure({ taskState, vmState: 'active' }, error)).toEqual({
       taskState: null,
       migration: null,

@@ -151,6 +151,7 @@ describe('an instance that moves', () => {
     },
   ])('because it $what goes to the best host but its own', async ({ status, method }) => {
     putNodes({ 'node-1': 32, 'node-2': 8, 'node-3': 16 })
+    if (status.migration?.type === 'evacuation') world.silent.add('node-1')
     const instance = await begin(status)
 
     await move(instance)
@@ -289,6 +290,7 @@ describe('where no host is valid', () => {
     },
   ])('$what', async ({ status, action, want }) => {
     putNodes({ 'node-1': 32, 'node-2': 1 })
+    if (action === 'evacuate') world.silent.add('node-1')
     // Its own host would do, and is not for it.
     const instance = await begin(status.migration ? status : { ...status, flavor: { ...FLAVOR, vcpus: 99 } })
 
@@ -319,6 +321,52 @@ describe('where no host is valid', () => {
     const instance = await begin({ ...MIGRATING, migration: { ...WAY, requestedHost: 'node-2' } })
     await move(instance)
     expect((await kube.instance()).status).toMatchObject({ host: 'node-1', fault: { reason: 'NoValidHost' } })
+  })
+})
+
+describe('an evacuation', () => {
+  const status: InstanceStatus = {
+    ...MIGRATING,
+    taskState: 'rebuilding',
+    migration: { ...WAY, type: 'evacuation' },
+  }
+
+  it.each([
+    { what: 'there is a host for it', vcpus: 8 },
+    { what: 'no other host would do', vcpus: 1 },
+  ])('whose host is back before it has another ends where it began: $what', async ({ vcpus }) => {
+    putNodes({ 'node-1': 32, 'node-2': vcpus })
+    const instance = await begin(status)
+
+    await move(instance)
+
+    const { status: after } = await kube.instance()
+    expect(after).toMatchObject({
+      vmState: 'active',
+      host: 'node-1',
+      fault: { reason: 'ComputeServiceInUse' },
+    })
+    for (const field of ['taskState', 'migration']) expect(after).not.toHaveProperty(field)
+    expect((await kube.action('web-evacuate-1f0c9a3e')).status).toMatchObject({
+      result: 'Error',
+      message: expect.stringContaining('Compute service of node-1 is still in use'),
+    })
+    expect(told).toEqual([])
+    expect(world.hosts.stateOf('node-2')?.used.vcpus).toBe(0)
+  })
+
+  it('goes on by the host it has, whatever became of the one it came from: that one’s agent may be late', async () => {
+    putNodes({ 'node-1': 32, 'node-2': 8 })
+    const instance = await begin({
+      ...status,
+      migration: { ...WAY, type: 'evacuation', status: 'preparing', destHost: 'node-2' },
+    })
+
+    await move(instance)
+
+    await untilTold()
+    expect(told).toMatchObject([{ host: 'node-2', method: 'rebuild_instance' }])
+    expect(await kube.instance()).toEqual(instance)
   })
 })
 

@@ -2,6 +2,7 @@ import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { actionInFlight } from '../apis/v1alpha1/which-operation.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
+import { ComputeServiceInUse } from '../common/errors/host.ts'
 import { NovaError } from '../common/errors/nova-error.ts'
 import { NoValidHost } from '../common/errors/scheduling.ts'
 import { InstanceLocks } from '../common/instance-locks.ts'
@@ -15,7 +16,7 @@ import { type BuildRequest, refOfInstance } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { hostsOf } from '../objects/expected-state.ts'
 import { toFault } from '../objects/instance-fault.ts'
-import type { InstanceUpdate } from '../objects/instance-update.ts'
+import type { InstanceUpdate, MigrationState } from '../objects/instance-update.ts'
 import { nextMessage } from '../objects/next-message.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
 import { type HostManager, ownerOf } from './host-manager.ts'
@@ -95,6 +96,7 @@ export class MoveManager {
     const step = new StepRecorder(clock, { name: STEP, host: 'nova-scheduler' }, NO_PROGRESS)
     const wanted = { ...request, requestedHost: migration?.requestedHost }
     try {
+      checkIsStillDown(migration, hosts)
       await scheduler.ready(wanted)
       // From here to the claim nothing may come in between: no await. A move of the same size takes nothing more of a quota.
       if (migration?.type === 'resize') scheduler.checkQuota(wanted)
@@ -188,6 +190,16 @@ export class MoveManager {
       message: `${error.message} (${ctx.requestId})`,
     })
   }
+}
+
+/**
+ * Before an evacuation has a host: later only the conductor knows whether its guest was given away.
+ * @throws ComputeServiceInUse when the host it comes from is back
+ */
+function checkIsStillDown(migration: MigrationState | undefined, hosts: Pick<HostManager, 'stateOf'>): void {
+  if (migration?.type !== 'evacuation' || migration.sourceHost === undefined) return
+  const host = migration.sourceHost
+  if (hosts.stateOf(host)?.up) throw new ComputeServiceInUse({ host })
 }
 
 function recordOfMove(instance: Instance, { requestId }: RequestContext): ReturnType<typeof recordOf> {

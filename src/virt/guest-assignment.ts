@@ -26,11 +26,25 @@ export interface GuestAssignment {
   allowMove(ctx: RequestContext, guest: GuestRef, to: string): Promise<void>
 
   /**
-   * As `assign`, from a host that is dead: what still counts as running there is removed by force, and the call resolves
-   * when nothing of it is left, so that the guest can start elsewhere. Nothing here can tell a dead host from one that
-   * is only cut off and still runs the guest: who calls must have fenced it, as before Nova's evacuate.
+   * As `assign`, from a host that may be dead: what still counts as running elsewhere is removed, and the call resolves
+   * when nothing of it is left, so that the guest can start on `to`.
    * @throws InstancePowerOffFailure when what ran there does not go away
    * @throws KubernetesUnavailable when it could not be written; the same call may succeed later
    */
-  takeAway(ctx: RequestContext, guest: GuestRef, to: string): Promise<void>
+  takeAway(ctx: RequestContext, guest: GuestRef, to: string, options: TakeAwayOptions): Promise<void>
+
+  /**
+   * Whether the guest is this host's by now.
+   * @throws KubernetesUnavailable when it could not be read; the same call may succeed later
+   */
+  isAssignedTo(ctx: RequestContext, guest: GuestRef, host: string): Promise<boolean>
+}
+
+export interface TakeAwayOptions {
+  /**
+   * Whether nobody on the old host ends anything any more: then what counts as running there is struck off. Nothing here can
+   * tell a dead host from one that is only cut off and still runs the guest: who calls must have fenced it, as before Nova's
+   * evacuate. From a host that is up the guest has to be seen to end.
+   */
+  readonly byForce: boolean
 }

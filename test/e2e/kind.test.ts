@@ -35,7 +35,7 @@ describe.skipIf(kubeconfig === undefined)('on kind, with KubeVirt and the chart'
   describeLocks(open, 'real')
   describeRaces(open, 'real')
   describeGuests(open, 'real')
-  describeHostsDown(open)
+  describeHostsDown(open, 'real')
   describeKills(open, 'real')
   describeDeadPeers(open, 'real')
   describePods(open)

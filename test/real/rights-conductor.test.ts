@@ -135,7 +135,7 @@ describe.skipIf(needed !== undefined)('the conductor', () => {
     await assignment.allowMove(ctx, guest, 'node-2')
     await assignment.assign(ctx, guest, 'node-2')
     await assignment.assign(ctx, guest, undefined)
-    await assignment.takeAway(ctx, guest, 'node-3')
+    await assignment.takeAway(ctx, guest, 'node-3', { byForce: true })
 
     const { body } = await ask(plane, {}, { method: 'GET', path: `${VMS}/web` })
     expect((body as unknown as VirtualMachine).metadata.labels?.['compute.kilonova.dev/host']).toBe('node-3')

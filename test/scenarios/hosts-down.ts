@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { COMPUTE_NODE } from '../../src/apis/v1alpha1/compute-node.ts'
+import { HOST_LABEL } from '../../src/virt/kubevirt/ownership.ts'
+import { VIRTUAL_MACHINE_INSTANCE } from '../../src/virt/kubevirt/resources.ts'
 import { leave } from './audit.ts'
-import { untilComputeNode } from './catalogue.ts'
+import { setComputeNode, setGuest, untilComputeNode } from './catalogue.ts'
 import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
-import { BREAKABLE, hostsOf, type MakeWorld, type World } from './world.ts'
+import { BREAKABLE, type Guests, hostsOf, type MakeWorld, type World } from './world.ts'
 
 /** A host whose agent does not answer. */
-export function describeHostsDown(makeWorld: MakeWorld): void {
+export function describeHostsDown(makeWorld: MakeWorld, guests: Guests = 'simulated'): void {
+  const ifSimulated = it.runIf(guests === 'simulated')
+
   describe('a host is down', () => {
     let world: World
     let project: Project
@@ -92,5 +96,73 @@ export function describeHostsDown(makeWorld: MakeWorld): void {
       expect(after.status?.inventory).toEqual(before.status?.inventory)
       await project.launch('on-it', { requestedHost: 'node-2' })
     })
+
+    it('is back before an evacuation has taken the guest: it stays there, and is as it was', async () => {
+      const { status: before } = await project.launch('kept')
+      const host = before.host ?? ''
+      const run = await runOf('kept')
+      await setComputeNode(world, host, { forcedDown: true })
+      await untilComputeNode(world, host, 'down')
+      // Nobody is there who would take it.
+      await world.services.kill('nova-conductor')
+      const { metadata } = await project.ask({ action: 'evacuate', instance: 'kept' })
+      await project.until('kept', ({ status }) => status.migration?.destHost !== undefined)
+
+      await setComputeNode(world, host, { forcedDown: false })
+      await untilComputeNode(world, host, 'up')
+      await world.services.start('nova-conductor')
+
+      expect((await project.actionNamed(metadata.name)).status).toMatchObject({
+        result: 'Error',
+        message: expect.stringContaining(`Compute service of ${host} is still in use`),
+      })
+      const { status } = await project.untilState('kept', 'active')
+      expect(status).toMatchObject({ host, powerState: 'RUNNING', fault: { reason: 'ComputeServiceInUse' } })
+      expect(status).not.toHaveProperty('migration')
+      expect(await runOf('kept')).toEqual(run)
+      // It is its host's as before.
+      await project.perform({ action: 'reboot', instance: 'kept', type: 'Hard' })
+    })
+
+    // A real guest does not wait for it.
+    ifSimulated('is back after an evacuation has taken the guest: that goes on', async () => {
+      const { status: before } = await project.launch('taken')
+      const host = before.host ?? ''
+      const run = await runOf('taken')
+      await setGuest(world, ref('taken'), 'stubborn')
+      await setComputeNode(world, host, { forcedDown: true })
+      await untilComputeNode(world, host, 'down')
+      const { metadata } = await project.ask({ action: 'evacuate', instance: 'taken' })
+      await eventually('its guest is given away', async () => {
+        const vm = await project.virtualMachine('taken')
+        return vm?.metadata.labels?.[HOST_LABEL] !== host
+      })
+
+      await setComputeNode(world, host, { forcedDown: false })
+      await untilComputeNode(world, host, 'up')
+      // It takes up what was in flight there, and has no part in that.
+      await world.services.kill(`nova-compute-${host}`)
+      await world.services.start(`nova-compute-${host}`)
+      await setGuest(world, ref('taken'), 'slow-boot=0')
+
+      expect((await project.actionNamed(metadata.name)).status?.result).toBe('Success')
+      const { status } = await project.until(
+        'taken',
+        (one) => one.status.vmState === 'active' && one.status.taskState === undefined,
+      )
+      expect(status.host).not.toBe(host)
+      expect(await runOf('taken')).toMatchObject({ host: status.host })
+      expect((await runOf('taken')).uid).not.toBe(run.uid)
+    })
+
+    const ref = (name: string): { namespace: string; name: string } => ({
+      namespace: project.namespace,
+      name,
+    })
+
+    async function runOf(name: string): Promise<{ host: string | undefined; uid: string | undefined }> {
+      const { status, metadata } = await world.client.get(VIRTUAL_MACHINE_INSTANCE, ref(name))
+      return { host: status?.nodeName, uid: metadata.uid }
+    }
   })
 }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SystemClock } from '../../common/clock.ts'
 import { serviceContext } from '../../common/context.ts'
 import {
@@ -41,6 +41,7 @@ const ON_DISK = {
   diskGb: 10,
   disk: { kind: 'dataVolume', source: { http: { url: 'http://images.example/a' } } },
 } as const
+const BY_FORCE = { byForce: true } as const
 const writes: string[] = []
 let client: HttpKubeClient
 let world: KubeVirtWorld
@@ -283,7 +284,7 @@ describe('finishMigration', () => {
 
     await expect(other.finishMigration(ctx, guest, { powerOn: true })).rejects.toThrow(GuestNotFound)
     await driver.destroy(ctx, guest)
-    await world.assignment.takeAway(ctx, guest, to)
+    await world.assignment.takeAway(ctx, guest, to, BY_FORCE)
     await expect(other.finishMigration(ctx, guest, { powerOn: false })).rejects.toThrow(GuestNotFound)
   })
 
@@ -407,7 +408,7 @@ describe('KubeVirtGuestAssignment', () => {
       const before = await vmOf(guest)
       const namesake = { ...guest, uid: await world.makeInstance(refOf(guest)) }
 
-      await world.assignment[call](ctx, namesake, to)
+      await world.assignment[call](ctx, namesake, to, BY_FORCE)
 
       expect((await vmOf(guest)).metadata.generation).toBe(before.metadata.generation)
       expect((await vmiOf(guest)).metadata.labels?.[HOST_LABEL]).toBe(world.nodeOf('node-1'))
@@ -448,7 +449,7 @@ describe('KubeVirtGuestAssignment', () => {
       const left = await putLauncher(guest, world.nodeOf('node-1'))
       const others = await putLauncher(neighbour, world.nodeOf('node-1'))
 
-      await world.assignment.takeAway(ctx, guest, to)
+      await world.assignment.takeAway(ctx, guest, to, BY_FORCE)
 
       await expect(vmiOf(guest)).rejects.toThrow('not found')
       expect([await exists(left), await exists(others)]).toEqual([false, true])
@@ -461,14 +462,70 @@ describe('KubeVirtGuestAssignment', () => {
       )
     })
 
+    it('from a host that is up waits until its kubelet has ended what runs there', async () => {
+      const guest = await spawn()
+      const launcher = await putLauncher(guest, world.nodeOf('node-1'))
+      const { namespace = '', name } = launcher.metadata
+      // Its kubelet takes its time.
+      await client.mergePatch(POD, { namespace, name }, { metadata: { finalizers: ['test/kubelet'] } })
+      let isTaken = false
+
+      const taking = world.assignment
+        .takeAway(ctx, guest, to, { byForce: false })
+        .finally(() => (isTaken = true))
+
+      await until('the Pod is asked to end', async () => {
+        const { metadata } = await client.get(POD, { namespace, name })
+        return metadata.deletionTimestamp !== undefined
+      })
+      await until('the guest is gone', async () =>
+        client.get(VIRTUAL_MACHINE_INSTANCE, refOf(guest)).then(() => false, isNotFound),
+      )
+      expect(isTaken).toBe(false)
+      await client.mergePatch(POD, { namespace, name }, { metadata: { finalizers: null } })
+      await taking
+      expect(await hosts(guest)).toEqual([to])
+    })
+
+    it.each([
+      { byForce: true, seconds: 0 },
+      { byForce: false, seconds: 1 },
+    ])('gives what runs elsewhere $seconds s to end, by force: $byForce', async ({ byForce, seconds }) => {
+      const guest = await spawn()
+      await putLauncher(guest, world.nodeOf('node-1'))
+      const own = makeClient()
+      const remove = vi.spyOn(own, 'delete')
+
+      await assignmentOf(own).takeAway(ctx, guest, to, { byForce })
+
+      const ofPods = remove.mock.calls.filter(([type]) => type.plural === 'pods')
+      // None at all has Kubernetes take the Pod's own; zero has it strike off what may still run.
+      expect(ofPods.map(([, , options]) => options?.gracePeriodSeconds)).toEqual([seconds])
+      await own.close()
+    })
+
+    it('tells whose a guest is by now', async () => {
+      const guest = await spawn()
+      const whose = async (): Promise<readonly boolean[]> =>
+        Promise.all(
+          [world.nodeOf('node-1'), to].map(async (host) => world.assignment.isAssignedTo(ctx, guest, host)),
+        )
+      expect(await whose()).toEqual([true, false])
+      await world.assignment.takeAway(ctx, guest, to, BY_FORCE)
+      expect(await whose()).toEqual([false, true])
+      await driver.destroy(ctx, guest)
+      await other.destroy(ctx, guest)
+      expect(await whose()).toEqual([false, false])
+    })
+
     it('called again leaves what runs on the new host alone', async () => {
       const guest = await spawn()
-      await world.assignment.takeAway(ctx, guest, to)
+      await world.assignment.takeAway(ctx, guest, to, BY_FORCE)
       await other.finishMigration(ctx, guest, { powerOn: true })
       const run = await world.runOf(guest)
       const launcher = await putLauncher(guest, to)
 
-      await world.assignment.takeAway(ctx, guest, to)
+      await world.assignment.takeAway(ctx, guest, to, BY_FORCE)
 
       expect(await world.runOf(guest)).toBe(run)
       expect(await exists(launcher)).toBe(true)
@@ -483,12 +540,12 @@ describe('KubeVirtGuestAssignment', () => {
       const guest = await spawn()
       await world.makeStubborn(guest)
 
-      const taking = inTime(world.assignment.takeAway(ctx, guest, to))
+      const taking = inTime(world.assignment.takeAway(ctx, guest, to, BY_FORCE))
 
       await expect(taking).rejects.toThrow(
         new InstancePowerOffFailure({
           instance: guest.uid,
-          reason: 'what ran on its dead host does not go away within 60 s',
+          reason: 'what ran on its old host does not go away within 60 s',
         }),
       )
     })

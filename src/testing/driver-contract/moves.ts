@@ -164,7 +164,9 @@ export function describeMoves(trial: Trial): void {
     it('has a guest off that was taken away from a dead host, and it can be started', async () => {
       const guest = await spawned(trial)
       await trial.driver.stop()
-      await trial.world.assignment.takeAway(ctx, guest, trial.world.nodeOf(OTHER_HOST))
+      await trial.world.assignment.takeAway(ctx, guest, trial.world.nodeOf(OTHER_HOST), {
+        byForce: true,
+      })
 
       expect(await other.finishMigration(ctx, guest, { powerOn: false })).toMatchObject({
         powerState: 'SHUTDOWN',

@@ -6,9 +6,9 @@ import { isConflict, isNotFound } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { type KubeObject, refOf, type ResourceType } from '../../kube/resource.ts'
 import type { GuestRef } from '../driver.ts'
-import type { GuestAssignment } from '../guest-assignment.ts'
+import type { GuestAssignment, TakeAwayOptions } from '../guest-assignment.ts'
 import { hostsOf, pinnedTo } from './affinity.ts'
-import { HOST_LABEL, hostLabelValue, INSTANCE_UID_LABEL, isOwnedBy } from './ownership.ts'
+import { HOST_LABEL, hostLabelValue, INSTANCE_UID_LABEL, isOnHost, isOwnedBy } from './ownership.ts'
 import {
   POD,
   type Pod,
@@ -27,6 +27,8 @@ export interface KubeVirtGuestAssignmentOptions {
 }
 
 const FORCE_TIMEOUT_MS = 60_000
+/** Grace periods of a Pod, in seconds. Erased, it is gone without anybody on its node having ended it; killed, it is there until then. */
+const [ERASED, KILLED] = [0, 1]
 const POLL_MS = 500
 
 /**
@@ -70,14 +72,28 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
     }
   }
 
-  async takeAway(ctx: RequestContext, guest: GuestRef, to: string): Promise<void> {
+  async takeAway(
+    ctx: RequestContext,
+    guest: GuestRef,
+    to: string,
+    { byForce }: TakeAwayOptions,
+  ): Promise<void> {
     const log = this.#log.with(ctx, guest.uid)
     try {
       const isWritten = await this.#pin(guest, to)
-      await this.#removeFromOthers(guest, to)
-      if (isWritten) log.info('Took the VirtualMachine away from its dead host', { host: to })
+      if (isWritten) log.info('Took the VirtualMachine away from its host', { host: to, byForce })
+      await this.#removeFromOthers(guest, to, byForce ? ERASED : KILLED)
     } catch (error) {
       toUnavailable(error)
+    }
+  }
+
+  async isAssignedTo(_ctx: RequestContext, guest: GuestRef, host: string): Promise<boolean> {
+    try {
+      const vm = await this.#find(VIRTUAL_MACHINE, guest)
+      return vm !== undefined && isOwnedBy(vm, guest) && isOnHost(vm, host)
+    } catch (error) {
+      return toUnavailable(error)
     }
   }
 
@@ -129,8 +145,8 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
     }
   }
 
-  /** Without its Pods on the dead host, which nobody there ends, KubeVirt takes the guest for gone. */
-  async #removeFromOthers(guest: GuestRef, to: string): Promise<void> {
+  /** Without its Pods on the old host KubeVirt takes the guest for gone. */
+  async #removeFromOthers(guest: GuestRef, to: string, gracePeriodSeconds: number): Promise<void> {
     const deadlineMs = this.#clock.now() + this.#forceTimeoutMs
     for (;;) {
       const vmi = await this.#vmiOf(guest)
@@ -140,7 +156,7 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
       if (!isVmiLeft && podsLeft.length === 0) return
       if (this.#clock.now() >= deadlineMs) throw this.#notGone(guest)
       if (isVmiLeft) await this.#delete(VIRTUAL_MACHINE_INSTANCE, vmi)
-      for (const pod of podsLeft) await this.#delete(POD, pod, 0)
+      for (const pod of podsLeft) await this.#delete(POD, pod, gracePeriodSeconds)
       await this.#clock.sleep(POLL_MS)
     }
   }
@@ -190,7 +206,7 @@ export class KubeVirtGuestAssignment implements GuestAssignment {
   }
 
   #notGone(guest: GuestRef): InstancePowerOffFailure {
-    const reason = `what ran on its dead host does not go away within ${this.#forceTimeoutMs / 1000} s`
+    const reason = `what ran on its old host does not go away within ${this.#forceTimeoutMs / 1000} s`
     return new InstancePowerOffFailure({ instance: guest.uid, reason })
   }
 }
