@@ -1,12 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import type { InstanceActionSpec } from '../apis/v1alpha1/instance-action.ts'
 import { OPERATION_NAMES, OPERATIONS, type OperationName } from '../apis/v1alpha1/operations.ts'
 import { actionRecordName } from '../objects/action-store.ts'
 import { ApiWorld } from '../testing/api-world.ts'
 import { makeContext } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import type { AskedBy } from './api.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
@@ -15,18 +15,15 @@ const ctx = makeContext({ requestId: REQUEST })
 const SMALL = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
 const MOVED = { type: 'resize', status: 'finished', sourceHost: 'node-2', destHost: 'node-1' } as const
 
-let kube: EmbeddedKube
 let world: ApiWorld
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([
+useKube(() =>
+  Promise.all([
     kube.putFlavor(SMALL),
     kube.putFlavor({ ...SMALL, name: 'm1.big', vcpus: 2 }),
     kube.putImage(),
-  ])
-})
-afterAll(() => kube?.close())
+  ]),
+)
 beforeEach(async () => {
   world = new ApiWorld(kube)
   await world.start()

@@ -1,26 +1,21 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { FlavorNotFound } from '../common/errors/flavor-and-image.ts'
 import { TaskTimedOut, UnexpectedTaskStateError } from '../common/errors/instance-state.ts'
 import { isConflict } from '../kube/api-error.ts'
 import { ApiWorld } from '../testing/api-world.ts'
 import { makeContext } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { FINALIZER } from './api.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const BEFORE = 'req-0bef0bef-0000-5000-8000-000000000000'
 const ctx = makeContext({ requestId: REQUEST })
 
-let kube: EmbeddedKube
 let world: ApiWorld
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([kube.putFlavor(), kube.putImage()])
-})
-afterAll(() => kube?.close())
+useKube(() => Promise.all([kube.putFlavor(), kube.putImage()]))
 beforeEach(async () => {
   world = new ApiWorld(kube)
   await world.start()

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { BuildAbortException, InstanceDeployFailure } from '../common/errors/guest.ts'
 import { InstanceNotFound } from '../common/errors/instance-state.ts'
@@ -6,9 +6,9 @@ import { KubernetesUnavailable, ServiceStopping } from '../common/errors/unavail
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext, makeRequest } from '../testing/builders.ts'
 import { type Agent, ComputeWorld } from '../testing/compute-world.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { settle } from '../testing/fake-clock.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import type { FakeGuest } from '../virt/fake/hypervisor.ts'
 import type { BuildAndRunArgs } from './rpcapi.ts'
 
@@ -29,14 +29,10 @@ const BOUND: InstanceStatus = {
 
 const { taskState: _, ...IDLE } = BOUND
 
-let kube: EmbeddedKube
 let world: ComputeWorld
 let agent: Agent
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 beforeEach(async () => {
   world = new ComputeWorld(kube)
   await world.start()

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { PolicyNotAuthorized } from '../common/errors/access.ts'
 import { ConsoleNotAvailable } from '../common/errors/guest.ts'
@@ -12,7 +12,7 @@ import { isNotFound } from '../kube/api-error.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { ApiWorld } from '../testing/api-world.ts'
 import { makeContext } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const BEFORE = 'req-0bef0bef-0000-5000-8000-000000000000'
@@ -20,13 +20,9 @@ const ctx = makeContext({ requestId: REQUEST })
 /** In the middle of an operation. */
 const BUSY = { vmState: 'active', taskState: 'powering-off', host: 'node-1', requestId: BEFORE } as const
 
-let kube: EmbeddedKube
 let world: ApiWorld
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 beforeEach(async () => {
   world = new ApiWorld(kube)
   await world.start()

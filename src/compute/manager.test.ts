@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import type { VmState } from '../apis/v1alpha1/states.ts'
 import { serviceContext } from '../common/context.ts'
@@ -6,8 +6,8 @@ import { InstancePowerOffFailure } from '../common/errors/guest.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext } from '../testing/builders.ts'
 import { type Agent, ComputeWorld } from '../testing/compute-world.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import type { FakeGuest } from '../virt/fake/hypervisor.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
@@ -16,15 +16,10 @@ const ctx = makeContext({ requestId: REQUEST })
 const own = serviceContext('req-own')
 const WEB = { namespace: 'default', name: 'web' }
 
-let kube: EmbeddedKube
 let world: ComputeWorld
 let agent: Agent
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([kube.putFlavor(FLAVOR), kube.putImage({ name: 'cirros' })])
-})
-afterAll(() => kube?.close())
+useKube(() => Promise.all([kube.putFlavor(FLAVOR), kube.putImage({ name: 'cirros' })]))
 beforeEach(async () => {
   world = new ComputeWorld(kube)
   await world.start()

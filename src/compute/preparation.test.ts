@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import type { InstanceActionSpec } from '../apis/v1alpha1/instance-action.ts'
@@ -6,8 +6,8 @@ import type { OperationName } from '../apis/v1alpha1/operations.ts'
 import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { makeComputeNode, makeInstance } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { ToldInformer } from '../testing/told-informer.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { HostStates } from './host-states.ts'
 import { Preparation } from './preparation.ts'
 
@@ -20,13 +20,11 @@ const FLAVOR = {
 }
 const ACTIVE = { vmState: 'active', host: 'node-1', flavor: FLAVOR } as const
 
-let kube: EmbeddedKube
 let nodes: ToldInformer<ComputeNode>
 let preparation: Preparation
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([
+useKube(() =>
+  Promise.all([
     kube.putFlavor(FLAVOR),
     kube.putFlavor(BIG),
     kube.putFlavor({ name: 'm1.plain', vcpus: 4, memoryMb: 4096, diskGb: 20 }),
@@ -36,9 +34,8 @@ beforeAll(async () => {
     kube.putImage({ name: 'debian' }),
     kube.putImage({ name: 'huge', minRamMb: 99_999 }),
     kube.putImage({ name: 'wide', minDiskGb: 15 }),
-  ])
-})
-afterAll(() => kube?.close())
+  ]),
+)
 beforeEach(() => {
   nodes = new ToldInformer(COMPUTE_NODE)
   for (const name of ['node-1', 'node-2']) nodes.tell(makeComputeNode({ name }))

@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { RandomIds } from '../common/ids.ts'
 import { type Agent, ComputeWorld } from '../testing/compute-world.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { ResourceReporter } from './resource-reporter.ts'
 
 const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
@@ -14,15 +14,11 @@ const OPTIONS = {
   updateResourcesIntervalMs: 60_000,
 }
 
-let kube: EmbeddedKube
 let world: ComputeWorld
 let agent: Agent
 let reporter: ResourceReporter
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 beforeEach(async () => {
   world = new ComputeWorld(kube)
   await world.start()

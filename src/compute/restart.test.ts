@@ -1,32 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { TASK_STATES, type TaskState } from '../apis/v1alpha1/states.ts'
 import { serviceContext } from '../common/context.ts'
 import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { nextMessage } from '../objects/next-message.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { settle } from '../testing/fake-clock.ts'
 import type { OperationCase } from '../testing/operation-cases/case.ts'
 import { OPERATION_CASES, REQUEST } from '../testing/operation-cases/index.ts'
-import { OperationWorld } from '../testing/operation-world.ts'
 import { until } from '../testing/until.ts'
+import { kube } from '../testing/use-kube.ts'
+import { useOperationWorld, world } from '../testing/use-operation-world.ts'
 
 const own = serviceContext('req-own')
 
-let kube: EmbeddedKube
-let world: OperationWorld
-
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await OperationWorld.prepare(kube)
-})
-afterAll(() => kube?.close())
-beforeEach(async () => {
-  world = new OperationWorld(kube)
-  await world.start()
-})
-afterEach(() => world.close())
+useOperationWorld()
 
 /** What an agent does by itself, and what the scheduler must say again, as it knows what the host can take in. */
 const byItself = OPERATION_CASES.filter((one) => !isScheduled(one))

@@ -1,22 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import type { ComputeNodeReport, ConductorRpcApi } from './rpcapi.ts'
 
 const NOW = '2026-01-01T00:00:00.000Z'
 const ctx = makeContext()
 
-let kube: EmbeddedKube
 let world: ConductorWorld
 /** The conductor as the agent of node-1 has it. */
 let conductor: ConductorRpcApi
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 
 beforeEach(async () => {
   world = new ConductorWorld(kube)

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { RandomIds } from '../common/ids.ts'
@@ -12,28 +12,24 @@ import { refOfInstance } from '../objects/build-request.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import type { DeadLetter } from '../rpc/dead-letter.ts'
 import { makeContext, makeRequest } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { captureLog, type LogCapture } from '../testing/log-capture.ts'
 import { MemoryRpc } from '../testing/memory-rpc.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { DeadLetterOffice } from './dead-letters.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const NOW = '2026-01-01T00:00:00.000Z'
 const ctx = makeContext({ requestId: REQUEST })
 
-let kube: EmbeddedKube
 let logs: LogCapture
 let events: EventRecorder
 let actions: ActionStore
 let office: DeadLetterOffice
 let rpc: MemoryRpc
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 beforeEach(() => {
   logs = captureLog()
   const clock = new FakeClock()

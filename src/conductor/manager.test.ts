@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { Forbidden } from '../common/errors/access.ts'
@@ -13,9 +13,9 @@ import { apiVersionOf } from '../kube/resource.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import type { LogCapture } from '../testing/log-capture.ts'
 import type { MemoryRpc } from '../testing/memory-rpc.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { ConductorRpcApi } from './rpcapi.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
@@ -23,7 +23,6 @@ const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
 const NOW = '2026-01-01T00:00:00.000Z'
 const ctx = makeContext({ requestId: REQUEST })
 
-let kube: EmbeddedKube
 let world: ConductorWorld
 let rpc: MemoryRpc
 let logs: LogCapture
@@ -31,11 +30,7 @@ let actions: ActionStore
 /** The conductor as the agent of node-1 has it. */
 let conductor: ConductorRpcApi
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([kube.putFlavor(FLAVOR), kube.putImage({ name: 'cirros' })])
-})
-afterAll(() => kube?.close())
+useKube(() => Promise.all([kube.putFlavor(FLAVOR), kube.putImage({ name: 'cirros' })]))
 
 beforeEach(async () => {
   world = new ConductorWorld(kube)

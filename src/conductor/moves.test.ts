@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { Forbidden } from '../common/errors/access.ts'
 import { UnexpectedTaskStateError } from '../common/errors/instance-state.ts'
@@ -7,9 +7,9 @@ import type { ExpectedState } from '../objects/expected-state.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { settle } from '../testing/fake-clock.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import type { ActionNote, InstanceView } from './rpcapi.ts'
 
 /** What the conductor does for instances that go from host to host. */
@@ -20,20 +20,17 @@ const BIG = { name: 'm1.big', vcpus: 2, memoryMb: 1024, diskGb: 2 }
 const NOW = '2026-01-01T00:00:00.000Z'
 const ctx = makeContext({ requestId: REQUEST })
 
-let kube: EmbeddedKube
 let world: ConductorWorld
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([
+useKube(() =>
+  Promise.all([
     kube.putFlavor(SMALL),
     kube.putImage({ name: 'cirros' }),
     kube.putImage({ name: 'rescue', containerDisk: { image: 'registry.example/rescue' } }),
     kube.putNode({ name: 'node-1', status: { availabilityZone: 'west' } }),
     kube.putNode({ name: 'node-2', status: { availabilityZone: 'east' } }),
-  ])
-})
-afterAll(() => kube?.close())
+  ]),
+)
 beforeEach(async () => {
   world = new ConductorWorld(kube)
   await world.start(['node-1', 'node-2', 'node-3'])

@@ -1,25 +1,21 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { Forbidden } from '../common/errors/access.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import type { ConductorRpcApi } from './rpcapi.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const NOW = '2026-01-01T00:00:00.000Z'
 const ctx = makeContext({ requestId: REQUEST })
 
-let kube: EmbeddedKube
 let world: ConductorWorld
 /** The conductor as the agent of node-1 has it. */
 let conductor: ConductorRpcApi
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 
 beforeEach(async () => {
   world = new ConductorWorld(kube)

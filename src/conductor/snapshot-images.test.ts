@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { Forbidden } from '../common/errors/access.ts'
@@ -8,9 +8,9 @@ import { refOfInstance } from '../objects/build-request.ts'
 import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { makeContext } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { captureLog } from '../testing/log-capture.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { SnapshotImages } from './snapshot-images.ts'
 
 const ctx = makeContext({ requestId: 'req-1' })
@@ -23,11 +23,9 @@ const SNAPSHOT: InstanceStatus = {
   action: { name: 'mine', operation: 'createImage', imageName: 'web-1' },
 }
 
-let kube: EmbeddedKube
 let images: SnapshotImages
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
+useKube(async () => {
   await kube.putImage({
     name: 'cirros',
     minRamMb: 64,
@@ -36,7 +34,6 @@ beforeAll(async () => {
   })
   await kube.putImage({ name: 'debian', minRamMb: 512 })
 })
-afterAll(() => kube?.close())
 beforeEach(() => {
   const { client } = kube
   images = new SnapshotImages({

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   INSTANCE_ACTION,
   type InstanceAction,
@@ -7,8 +7,8 @@ import {
 import { isConflict, isRetryable } from '../kube/api-error.ts'
 import { apiVersionOf } from '../kube/resource.ts'
 import { makeContext, makeInstance, UID } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { isAccepted } from './accepted-action.ts'
 import { type ActionProgress, NO_PROGRESS, StepRecorder } from './action-progress.ts'
 import { ActionStore, actionRecordName, recordOf } from './action-store.ts'
@@ -19,14 +19,10 @@ const NAME = 'web-stop-1f0c9a3e'
 const RECORD = { namespace: 'default', name: NAME }
 const ctx = makeContext({ requestId: REQUEST, user: 'alice' })
 
-let kube: EmbeddedKube
 let clock: FakeClock
 let store: ActionStore
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 beforeEach(() => {
   clock = new FakeClock()
   store = new ActionStore({ client: kube.client, clock })

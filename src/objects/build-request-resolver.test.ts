@@ -1,17 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { FLAVOR, type Flavor } from '../apis/v1alpha1/flavor.ts'
 import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { FlavorMemoryTooSmall, FlavorNotFound, ImageNotFound } from '../common/errors/flavor-and-image.ts'
 import { isRetryable } from '../kube/api-error.ts'
 import { makeFlavor, makeInstance } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { BuildRequestResolver } from './build-request-resolver.ts'
 
-let kube: EmbeddedKube
 let resolver: BuildRequestResolver
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
+useKube(async () => {
   await Promise.all([
     kube.putFlavor({ name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }),
     kube.putImage({ name: 'cirros', minRamMb: 64 }),
@@ -19,7 +17,6 @@ beforeAll(async () => {
   ])
   resolver = new BuildRequestResolver(kube)
 })
-afterAll(() => kube?.close())
 
 describe('the request to build an instance', () => {
   it('has the size its flavor has now', async () => {

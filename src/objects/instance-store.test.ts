@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import {
   InstanceNotFound,
@@ -7,19 +7,15 @@ import {
 } from '../common/errors/instance-state.ts'
 import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { isConflict, isRetryable } from '../kube/api-error.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { refOfInstance } from './build-request.ts'
 import { InstanceStore } from './instance-store.ts'
 
-let kube: EmbeddedKube
 let store: InstanceStore
 let observed: Instance[]
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 beforeEach(() => {
   observed = []
   store = new InstanceStore({

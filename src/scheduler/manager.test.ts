@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
@@ -17,13 +17,13 @@ import { ActionStore } from '../objects/action-store.ts'
 import { type BuildRequest, refOfInstance } from '../objects/build-request.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { makeComputeNode, makeContext, makeRequest } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { captureLog, type LogCapture } from '../testing/log-capture.ts'
 import { MemoryRpc } from '../testing/memory-rpc.ts'
 import type { ToldInformer } from '../testing/told-informer.ts'
 import { SchedulerWorld } from '../testing/scheduler-world.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import type { HostManager } from './host-manager.ts'
 import { SchedulerManager } from './manager.ts'
 
@@ -31,7 +31,6 @@ const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
 const ctx = makeContext({ requestId: REQUEST })
 
-let kube: EmbeddedKube
 let clock: FakeClock
 let rpc: MemoryRpc
 let nodes: ToldInformer<ComputeNode>
@@ -45,10 +44,7 @@ let manager: SchedulerManager
 /** What each host was sent. */
 let sent: { host: string; ctx: RequestContext; args: BuildAndRunArgs }[]
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 
 beforeEach(async () => {
   clock = new FakeClock()

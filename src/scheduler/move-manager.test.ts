@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { actionInFlight } from '../apis/v1alpha1/which-operation.ts'
@@ -13,19 +13,18 @@ import { ActionStore } from '../objects/action-store.ts'
 import { refOfInstance } from '../objects/build-request.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { makeComputeNode, makeContext, makeRequest } from '../testing/builders.ts'
-import { EmbeddedKube } from '../testing/embedded-kube.ts'
 import { FakeClock, settle } from '../testing/fake-clock.ts'
 import { captureLog, type LogCapture } from '../testing/log-capture.ts'
 import { MemoryRpc } from '../testing/memory-rpc.ts'
 import { SchedulerWorld } from '../testing/scheduler-world.ts'
 import { until } from '../testing/until.ts'
+import { kube, useKube } from '../testing/use-kube.ts'
 import { MoveManager } from './move-manager.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const FLAVOR = { name: 'm1.tiny', vcpus: 2, memoryMb: 512, diskGb: 1 }
 const ctx = makeContext({ requestId: REQUEST })
 
-let kube: EmbeddedKube
 let rpc: MemoryRpc
 let world: SchedulerWorld
 let events: EventRecorder
@@ -35,10 +34,7 @@ let moves: MoveManager
 /** What each host was told. */
 let told: { readonly host: string; readonly method: string; readonly args: HostArgs }[]
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 
 beforeEach(async () => {
   const clock = new FakeClock()

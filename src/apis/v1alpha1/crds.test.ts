@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isInvalid } from '../../kube/api-error.ts'
 import { makeFlavor, makeImage, makeInstance, NEW_STATUS } from '../../testing/builders.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { COMPUTE_NODE } from './compute-node.ts'
 import { FLAVOR, type FlavorSpec } from './flavor.ts'
 import { IMAGE, type Image, type ImageSpec } from './image.ts'
 import { INSTANCE, type Instance, type InstanceSpec } from './instance.ts'
 import { TASK_STATES, VM_STATES } from './states.ts'
 
-let kube: EmbeddedKube
 let count = 0
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 
 /** Undefined when it is taken; else what the API server has against it. */
 async function refusal(create: Promise<unknown>): Promise<string | undefined> {

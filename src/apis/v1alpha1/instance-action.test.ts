@@ -1,20 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { isInvalid } from '../../kube/api-error.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { INSTANCE_ACTION, type InstanceActionSpec } from './instance-action.ts'
 import { isAsked } from './which-operation.ts'
 import { ACTION_NAMES, type ActionName } from './states.ts'
 
-let kube: EmbeddedKube
 let count = 0
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 
 /** Undefined when it is taken; else what the API server has against it. */
 async function refusal(write: Promise<unknown>): Promise<string | undefined> {

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isInvalid } from '../../kube/api-error.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { INSTANCE, type InstanceSpec, type InstanceStatus } from './instance.ts'
 import { type OperationName, OPERATIONS, type Refusal, refusalOf } from './operations.ts'
 import { type PowerState, TASK_STATES, type TaskState, VM_STATES, type VmState } from './states.ts'
@@ -11,13 +11,9 @@ type Wanted = InstanceSpec['powerState']
 const TASKS: readonly Task[] = [undefined, ...TASK_STATES]
 const WANTED: readonly Wanted[] = ['Running', 'Shutdown', 'Paused', 'Suspended']
 
-let kube: EmbeddedKube
 let count = 0
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 
 /** What a patch of an instance's spec says at the prompt: field and sentence of each complaint. */
 async function complaints(

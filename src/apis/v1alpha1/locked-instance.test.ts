@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isInvalid } from '../../kube/api-error.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { INSTANCE, type InstanceSpec, type InstanceStatus } from './instance.ts'
 
 const LOCKED = 'Instance the-id is locked'
 
-let kube: EmbeddedKube
 let count = 0
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 
 /** What the API server has against a change of an instance in this state: field and sentence of each complaint. */
 async function refusal(

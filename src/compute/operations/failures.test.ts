@@ -1,28 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { BuildAbortException, NotSupported } from '../../common/errors/guest.ts'
 import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import { actionRecordName } from '../../objects/action-store.ts'
 import { bookingsOf } from '../../objects/bookings.ts'
 import { hostsOf } from '../../objects/expected-state.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { endOfFailure } from '../../testing/operation-cases/failure.ts'
 import { actionOf, OPERATION_CASES, REQUEST } from '../../testing/operation-cases/index.ts'
-import { OperationWorld } from '../../testing/operation-world.ts'
 import { until } from '../../testing/until.ts'
+import { kube } from '../../testing/use-kube.ts'
+import { useOperationWorld, world } from '../../testing/use-operation-world.ts'
 
-let kube: EmbeddedKube
-let world: OperationWorld
-
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await OperationWorld.prepare(kube)
-})
-afterAll(() => kube?.close())
-beforeEach(async () => {
-  world = new OperationWorld(kube)
-  await world.start()
-})
-afterEach(() => world.close())
+useOperationWorld()
 
 const FOR_GOOD = new BuildAbortException({ instance: 'i', reason: 'told so' })
 const NEVER = new NotSupported({ operation: 'that', reason: 'told so' })

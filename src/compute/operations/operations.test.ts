@@ -1,27 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
 import { bookingsOf } from '../../objects/bookings.ts'
 import { actionRecordName } from '../../objects/action-store.ts'
 import { HOST_METHODS } from '../rpcapi.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import type { OperationCase } from '../../testing/operation-cases/case.ts'
 import { actionOf, OPERATION_CASES, REQUEST } from '../../testing/operation-cases/index.ts'
-import { OperationWorld } from '../../testing/operation-world.ts'
 import { until } from '../../testing/until.ts'
+import { kube } from '../../testing/use-kube.ts'
+import { useOperationWorld, world } from '../../testing/use-operation-world.ts'
 
-let kube: EmbeddedKube
-let world: OperationWorld
-
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await OperationWorld.prepare(kube)
-})
-afterAll(() => kube?.close())
-beforeEach(async () => {
-  world = new OperationWorld(kube)
-  await world.start()
-})
-afterEach(() => world.close())
+useOperationWorld()
 
 const FAULT = { code: 500, message: 'of before', requestId: 'req-0', created: '2026-01-01T00:00:00Z' }
 

@@ -1,30 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import { serviceContext } from '../../common/context.ts'
 import { BuildAbortException } from '../../common/errors/guest.ts'
 import { refOfInstance } from '../../objects/build-request.ts'
 import { makeContext } from '../../testing/builders.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { OPERATION_CASES } from '../../testing/operation-cases/index.ts'
-import { OperationWorld } from '../../testing/operation-world.ts'
 import { until } from '../../testing/until.ts'
+import { kube } from '../../testing/use-kube.ts'
+import { useOperationWorld, world } from '../../testing/use-operation-world.ts'
 
 const own = serviceContext('req-own')
 const deletion = makeContext({ requestId: 'req-2' })
 
-let kube: EmbeddedKube
-let world: OperationWorld
-
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await OperationWorld.prepare(kube)
-})
-afterAll(() => kube?.close())
-beforeEach(async () => {
-  world = new OperationWorld(kube)
-  await world.start()
-})
-afterEach(() => world.close())
+useOperationWorld()
 
 const DRIVEN = OPERATION_CASES.flatMap((one) =>
   one.method === 'terminate_instance' ? [] : one.calls.map((call) => ({ ...one, call })),

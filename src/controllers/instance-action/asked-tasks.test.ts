@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
 import type { InstanceActionSpec } from '../../apis/v1alpha1/instance-action.ts'
 import { requestIdOf } from '../../common/ids.ts'
@@ -6,8 +6,8 @@ import { isNotFound } from '../../kube/api-error.ts'
 import { NO_PROGRESS } from '../../objects/action-progress.ts'
 import { ActionLeader } from '../../testing/action-leader.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 
 const ACTIVE = { vmState: 'active', host: 'node-1', requestId: 'req-0' } as const
 const REBUILD = { action: 'rebuild', image: 'debian' } as const
@@ -15,15 +15,10 @@ const ACCEPTING = { verb: 'patch', resource: 'instanceactions', subresource: '' 
 const ENDING = { verb: 'patch', resource: 'instanceactions', subresource: 'status' } as const
 const DOING = { verb: 'patch', resource: 'instances', subresource: 'status' } as const
 
-let kube: EmbeddedKube
 let world: ApiWorld
 let leader: ActionLeader
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([kube.putFlavor(), kube.putImage(), kube.putImage({ name: 'debian' })])
-})
-afterAll(() => kube?.close())
+useKube(() => Promise.all([kube.putFlavor(), kube.putImage(), kube.putImage({ name: 'debian' })]))
 beforeEach(async () => {
   world = new ApiWorld(kube)
   await world.start()

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
 import {
   INSTANCE_ACTION,
@@ -9,20 +9,16 @@ import { requestIdOf } from '../../common/ids.ts'
 import { keyOf } from '../../kube/resource.ts'
 import { ActionLeader } from '../../testing/action-leader.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { OPEN_REQUESTS } from './requests.ts'
 
 const ACTIVE = { vmState: 'active', host: 'node-1' } as const
 
-let kube: EmbeddedKube
 let world: ApiWorld
 let leader: ActionLeader
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-})
-afterAll(() => kube?.close())
+useKube()
 beforeEach(() => {
   world = new ApiWorld(kube)
   leader = new ActionLeader(world, kube)

@@ -1,12 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance } from '../../apis/v1alpha1/instance.ts'
 import { InstanceInvalidState, UnexpectedTaskStateError } from '../../common/errors/instance-state.ts'
 import { requestIdOf } from '../../common/ids.ts'
 import { FINALIZER } from '../../compute/api.ts'
 import { ApiError } from '../../kube/api-error.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { InstanceController } from './controller.ts'
 import { Create } from './create.ts'
 import { Delete } from './delete.ts'
@@ -15,15 +15,10 @@ import { DesiredState } from './desired-state.ts'
 import { REQUESTED_BY_ANNOTATION, RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
 
-let kube: EmbeddedKube
 let world: ApiWorld
 let controller: InstanceController
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([kube.putFlavor(), kube.putImage()])
-})
-afterAll(() => kube?.close())
+useKube(() => Promise.all([kube.putFlavor(), kube.putImage()]))
 beforeEach(async () => {
   world = new ApiWorld(kube)
   await world.start()

@@ -1,27 +1,24 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
 import { requestIdOf } from '../../common/ids.ts'
 import { FINALIZER } from '../../compute/api.ts'
 import { isConflict, isNotFound } from '../../kube/api-error.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
 import { makeComputeNode } from '../../testing/builders.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { Create } from './create.ts'
 import { Delete } from './delete.ts'
 import { RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
 
-let kube: EmbeddedKube
 let world: ApiWorld
 let create: Create
 let remove: Delete
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([kube.putFlavor(), kube.putImage(), kube.putImage({ name: 'huge', minRamMb: 99_999 })])
-})
-afterAll(() => kube?.close())
+useKube(() =>
+  Promise.all([kube.putFlavor(), kube.putImage(), kube.putImage({ name: 'huge', minRamMb: 99_999 })]),
+)
 beforeEach(async () => {
   world = new ApiWorld(kube)
   await world.start()

@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Instance, InstanceStatus } from '../../apis/v1alpha1/instance.ts'
 import { VM_STATES } from '../../apis/v1alpha1/states.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { until } from '../../testing/until.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { type OverdueOptions, overdueOf, OverdueStates } from './overdue.ts'
 import { RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
@@ -69,14 +69,9 @@ describe('a state that lasts a while', () => {
 })
 
 describe('nova-api', () => {
-  let kube: EmbeddedKube
   let world: ApiWorld
 
-  beforeAll(async () => {
-    kube = await EmbeddedKube.start()
-    await Promise.all([kube.putFlavor(), kube.putImage()])
-  })
-  afterAll(() => kube?.close())
+  useKube(() => Promise.all([kube.putFlavor(), kube.putImage()]))
   beforeEach(async () => {
     world = new ApiWorld(kube)
     await world.start()

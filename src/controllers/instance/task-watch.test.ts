@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { INSTANCE, type Instance, type InstanceStatus } from '../../apis/v1alpha1/instance.ts'
 import { stepOf } from '../../apis/v1alpha1/steps.ts'
 import { actionInFlight } from '../../apis/v1alpha1/which-operation.ts'
@@ -11,10 +11,10 @@ import { refOfInstance } from '../../objects/build-request.ts'
 import { nextMessage } from '../../objects/next-message.ts'
 import { ApiWorld } from '../../testing/api-world.ts'
 import { makeContext } from '../../testing/builders.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { endOfFailure } from '../../testing/operation-cases/failure.ts'
 import { OPERATION_CASES } from '../../testing/operation-cases/index.ts'
 import { until } from '../../testing/until.ts'
+import { kube, useKube } from '../../testing/use-kube.ts'
 import { RequestContexts } from './request.ts'
 import { TaskWatch } from './task-watch.ts'
 
@@ -22,15 +22,10 @@ const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const REDRIVE_MS = 30_000
 const TIMEOUT_MS = 300_000
 
-let kube: EmbeddedKube
 let world: ApiWorld
 let watch: TaskWatch
 
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await Promise.all([kube.putFlavor(), kube.putImage()])
-})
-afterAll(() => kube?.close())
+useKube(() => Promise.all([kube.putFlavor(), kube.putImage()]))
 beforeEach(async () => {
   world = new ApiWorld(kube)
   await world.start()

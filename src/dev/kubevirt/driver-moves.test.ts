@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { SystemClock } from '../../common/clock.ts'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { serviceContext } from '../../common/context.ts'
 import {
   InstancePowerOffFailure,
@@ -10,10 +9,20 @@ import {
 import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
-import { type KubeVirtWorld, makeKubeVirtWorld } from '../../testing/kubevirt-world.ts'
 import { captureLog } from '../../testing/log-capture.ts'
 import { recordWrites } from '../../testing/recording-client.ts'
 import { until } from '../../testing/until.ts'
+import {
+  client,
+  driver,
+  inTime,
+  makeClient,
+  spawn,
+  useKubeVirt,
+  vmOf,
+  world,
+  writes,
+} from '../../testing/use-kubevirt.ts'
 import type { ComputeDriver, GuestSpec } from '../../virt/driver.ts'
 import { GuestNotFound } from '../../virt/guest-not-found.ts'
 import { hostsOf } from '../../virt/kubevirt/affinity.ts'
@@ -27,94 +36,35 @@ import {
   SECRET,
   VIRTUAL_MACHINE,
   VIRTUAL_MACHINE_INSTANCE,
-  type VirtualMachine,
   type VirtualMachineInstance,
 } from '../../virt/kubevirt/resources.ts'
 import { VIRTUAL_MACHINE_SNAPSHOT } from '../../virt/kubevirt/snapshot-resource.ts'
-import { ApiServer } from '../apiserver/server.ts'
-import { kubevirtCrds } from '../crds.ts'
 import type { GuestWord } from './behaviour.ts'
 
-const server = new ApiServer({}, { crds: kubevirtCrds() })
 const ctx = serviceContext('req-1')
 const ON_DISK = {
   diskGb: 10,
   disk: { kind: 'dataVolume', source: { http: { url: 'http://images.example/a' } } },
 } as const
 const BY_FORCE = { byForce: true } as const
-const writes: string[] = []
-let client: HttpKubeClient
-let world: KubeVirtWorld
-let driver: ComputeDriver
+
 let other: ComputeDriver
 let to: string
-let guests = 0
 
-beforeAll(async () => {
-  await server.start()
-  client = makeClient()
-})
-
-afterAll(async () => {
-  await client.close()
-  await server.stop()
-})
+useKubeVirt()
 
 beforeEach(async () => {
-  world = await makeKubeVirtWorld({
-    client,
-    log: captureLog().log,
-    driverClient: (standIn) => {
-      server.aggregate('/apis/subresources.kubevirt.io', (...request) =>
-        standIn.handleSubresource(...request),
-      )
-      return recordWrites(makeClient(), writes)
-    },
-  })
-  driver = await world.driver('node-1')
   other = await world.driver('node-2')
   to = world.nodeOf('node-2')
 })
 
-afterEach(async () => {
-  await world.close()
-})
-
-function makeClient(): HttpKubeClient {
-  return HttpKubeClient.fromKubeConfig({ server: server.url }, { clock: new SystemClock() })
-}
-
-async function spawn(change: Partial<GuestSpec> = {}): Promise<GuestSpec> {
-  const ref = { namespace: 'default', name: `moved-${++guests}` }
-  const uid = await world.makeInstance(ref)
-  const disk = { kind: 'containerDisk', image: 'cirros' } as const
-  const size = { vcpus: 1, memoryMb: 512, diskGb: 0 }
-  const guest = { ...ref, uid, hostname: ref.name, ...size, disk, properties: {}, ...change }
-  await driver.spawn(ctx, guest)
-  writes.length = 0
-  return guest
-}
-
 const refOf = ({ namespace, name }: GuestSpec): { namespace: string; name: string } => ({ namespace, name })
-const vmOf = async (guest: GuestSpec): Promise<VirtualMachine> => client.get(VIRTUAL_MACHINE, refOf(guest))
 const vmiOf = async (guest: GuestSpec): Promise<VirtualMachineInstance> =>
   client.get(VIRTUAL_MACHINE_INSTANCE, refOf(guest))
 
 async function off(guest: GuestSpec): Promise<void> {
   await driver.powerOff(ctx, guest, { timeoutMs: 60_000 })
   writes.length = 0
-}
-
-/** The driver waits for a while for what may come by itself. */
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let isDone = false
-  const settled = work.finally(() => (isDone = true))
-  settled.catch(() => undefined)
-  await until('it is done', () => {
-    if (!isDone) world.clock.skip(1_000)
-    return isDone
-  })
-  return settled
 }
 
 describe('liveMigrate', () => {

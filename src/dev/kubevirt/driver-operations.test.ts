@@ -1,72 +1,27 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { SystemClock } from '../../common/clock.ts'
 import { serviceContext } from '../../common/context.ts'
 import { GuestOperationFailure, NotSupported } from '../../common/errors/guest.ts'
 import { isNotFound } from '../../kube/api-error.ts'
-import { HttpKubeClient } from '../../kube/http-client.ts'
-import { type KubeVirtWorld, makeKubeVirtWorld } from '../../testing/kubevirt-world.ts'
-import { captureLog, type LogCapture } from '../../testing/log-capture.ts'
-import { recordWrites } from '../../testing/recording-client.ts'
-import { until } from '../../testing/until.ts'
-import type { ComputeDriver, DiskSource, GuestSpec } from '../../virt/driver.ts'
+import {
+  client,
+  driver,
+  inTime,
+  logs,
+  spawn,
+  useKubeVirt,
+  vmOf,
+  world,
+  writes,
+} from '../../testing/use-kubevirt.ts'
+import type { DiskSource, GuestSpec } from '../../virt/driver.ts'
 import { DATA_VOLUME } from '../../virt/kubevirt/data-volume.ts'
-import { VIRTUAL_MACHINE, type VirtualMachine } from '../../virt/kubevirt/resources.ts'
-import { ApiServer } from '../apiserver/server.ts'
-import { installCrds, kubevirtCrds } from '../crds.ts'
+import { installCrds } from '../crds.ts'
 
-const server = new ApiServer({}, { crds: kubevirtCrds() })
 const ctx = serviceContext('req-1')
 const RESCUE_DISK = { kind: 'containerDisk', image: 'rescue-image' } as const
-const writes: string[] = []
-let client: HttpKubeClient
-let world: KubeVirtWorld
-let driver: ComputeDriver
-let logs: LogCapture
-let guests = 0
 
-beforeAll(async () => {
-  await server.start()
-  client = makeClient()
-})
-
-afterAll(async () => {
-  await client.close()
-  await server.stop()
-})
-
-beforeEach(async () => {
-  logs = captureLog()
-  world = await makeKubeVirtWorld({
-    client,
-    log: logs.log,
-    driverClient: (standIn) => {
-      server.aggregate('/apis/subresources.kubevirt.io', (...request) =>
-        standIn.handleSubresource(...request),
-      )
-      return recordWrites(makeClient(), writes)
-    },
-  })
-  driver = await world.driver('node-1')
-})
-
-afterEach(async () => {
-  await world.close()
-})
-
-function makeClient(): HttpKubeClient {
-  return HttpKubeClient.fromKubeConfig({ server: server.url }, { clock: new SystemClock() })
-}
-
-async function spawn(change: Partial<GuestSpec> = {}): Promise<GuestSpec> {
-  const ref = { namespace: 'default', name: `operated-${++guests}` }
-  const uid = await world.makeInstance(ref)
-  const disk = { kind: 'containerDisk', image: 'cirros' } as const
-  const size = { vcpus: 1, memoryMb: 512, diskGb: 0 }
-  const guest = { ...ref, uid, hostname: ref.name, ...size, disk, properties: {}, ...change }
-  await driver.spawn(ctx, guest)
-  writes.length = 0
-  return guest
-}
+useKubeVirt()
 
 /** CDI's kind, without a schema. */
 async function installDataVolumes(): Promise<void> {
@@ -80,22 +35,6 @@ async function installDataVolumes(): Promise<void> {
     spec: { group: 'cdi.kubevirt.io', scope: 'Namespaced', names, versions: [version] },
   }
   await installCrds({ client, clock: new SystemClock() }, [crd], { replace: true })
-}
-
-async function vmOf({ namespace, name }: GuestSpec): Promise<VirtualMachine> {
-  return client.get(VIRTUAL_MACHINE, { namespace, name })
-}
-
-/** The driver tries for a while what may pass by itself. */
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let isDone = false
-  const settled = work.finally(() => (isDone = true))
-  settled.catch(() => undefined)
-  await until('it is done', () => {
-    if (!isDone) world.clock.skip(1_000)
-    return isDone
-  })
-  return settled
 }
 
 describe('KubeVirtDriver', () => {
