@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
-import type { VmState } from '../apis/v1alpha1/states.ts'
+import { TASK_STATES, type VmState } from '../apis/v1alpha1/states.ts'
 import { makeComputeNode, makeInstance } from '../testing/builders.ts'
 import { SchedulerWorld } from '../testing/scheduler-world.ts'
 import type { ToldInformer } from '../testing/told-informer.ts'
@@ -146,6 +146,25 @@ describe('what is booked', () => {
   ])('for an instance that is $vmState is $want vCPU', ({ vmState, want }) => {
     instances.tell(bound('a', 'node-1', { vmState }))
     expect(usedVcpus()).toEqual({ 'node-1': want, 'node-2': 0 })
+  })
+
+  it('is work for the disks of a host while Nova’s io_workload says so', () => {
+    const busy = TASK_STATES.filter((taskState) => {
+      const status = { vmState: 'active', taskState, host: 'node-1', flavor: SMALL } as const
+      instances.tell(makeInstance({ uid: 'a', status }))
+      return stateOf('node-1')?.ioOps === 1
+    })
+    expect(busy.toSorted()).toEqual([
+      'image_snapshot',
+      'rebuilding',
+      'rescuing',
+      'resize_migrating',
+      'resize_prep',
+      'unshelving',
+    ])
+    const building = { vmState: 'building', taskState: 'spawning', host: 'node-1', flavor: SMALL } as const
+    instances.tell(makeInstance({ uid: 'a', status: building }))
+    expect(stateOf('node-1')?.ioOps).toBe(1)
   })
 
   it('moves with an instance to another host, and is free when it is given back', () => {

@@ -225,7 +225,7 @@ export function ownerOf({ instance: { namespace }, hints }: BuildRequest): Owner
   }
 }
 
-/** Nova: io_workload counts what is being built, resized, rebuilt, copied, rescued or shelved. */
+/** Nova: io_workload counts what is being built, resized, rebuilt, copied, rescued or unshelved. */
 function isWorkedOn({ status }: Instance): boolean {
   const { vmState, taskState } = status
   return vmState === 'building' || (taskState !== undefined && BUSY_TASKS.has(taskState))
@@ -238,5 +238,4 @@ const BUSY_TASKS: ReadonlySet<string> = new Set([
   'image_snapshot',
   'rescuing',
   'unshelving',
-  'shelving',
 ])

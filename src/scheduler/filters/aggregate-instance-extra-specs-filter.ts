@@ -15,8 +15,9 @@ export class AggregateInstanceExtraSpecsFilter implements HostFilter {
 
   check(host: HostState, { extraSpecs }: RequestSpec): Verdict {
     for (const [name, wanted] of Object.entries(extraSpecs)) {
-      const key = name.startsWith(SCOPE) ? name.slice(SCOPE.length) : name
-      if (key.includes(':')) continue
+      const isScoped = name.startsWith(SCOPE)
+      if (!isScoped && name.includes(':')) continue
+      const key = isScoped ? name.slice(SCOPE.length) : name
       if (!aggregateValues(host, key).some((value) => matchesSpec(value, wanted))) {
         return reject(`in no aggregate with ${key} ${wanted}`)
       }

@@ -21,11 +21,12 @@ const STRINGS: Readonly<Record<string, (a: string, b: string) => boolean>> = {
  */
 export function matchesSpec(value: string, wanted: string): boolean {
   const [operator = '', ...words] = wanted.trim().split(/\s+/)
+  const [first] = words
   const number = NUMBERS[operator]
-  if (number) return number(Number(value), Number(words[0]))
+  if (number) return first !== undefined && number(Number(value), Number(first))
   const string = STRINGS[operator]
-  if (string) return string(value, words[0] ?? '')
-  if (operator === '<all-in>') return words.every((word) => value.includes(word))
-  if (operator === '<or>') return words.some((word) => word === value)
+  if (string) return first !== undefined && string(value, first)
+  if (operator === '<all-in>') return words.length > 0 && words.every((word) => value.includes(word))
+  if (operator === '<or>') return words.some((word) => word !== operator && word === value)
   return value === wanted
 }

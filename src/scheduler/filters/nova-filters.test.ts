@@ -60,6 +60,11 @@ describe('an extra spec', () => {
     ['aes avx2', '<all-in> aes sse', false],
     ['qemu', '<or> kvm <or> qemu', true],
     ['xen', '<or> kvm <or> qemu', false],
+    ['4', '!=', false],
+    ['a', 's!=', false],
+    ['a', '<in>', false],
+    ['a', '<all-in>', false],
+    ['<or>', '<or> kvm <or> qemu', false],
   ])('a host with %j is what %j asks for: %j', (value, wanted, is) => {
     expect(matchesSpec(value, wanted)).toBe(is)
   })
@@ -124,6 +129,34 @@ describe('filters that look at a host', () => {
     ],
     [
       'ComputeCapabilitiesFilter',
+      'takes out what does not say, asked with more scopes',
+      {},
+      withSpecs({ 'capabilities:cpu_info:cores': '4' }),
+      reject('without the capability cpu_info:cores'),
+    ],
+    [
+      'ComputeCapabilitiesFilter',
+      'leaves to others what it does not know, asked without a scope',
+      {},
+      withSpecs({ ssd: 'true', constructor: 'true' }),
+      PASS,
+    ],
+    [
+      'ComputeCapabilitiesFilter',
+      'looks at a label that is there, asked without a scope',
+      { labels: { ssd: 'false' } },
+      withSpecs({ ssd: 'true' }),
+      reject('with ssd false, the flavor needs true'),
+    ],
+    [
+      'ComputeCapabilitiesFilter',
+      'knows the address',
+      { hostIp: '10.0.0.1' },
+      withSpecs({ 'capabilities:host_ip': '<in> 10.0.' }),
+      PASS,
+    ],
+    [
+      'ComputeCapabilitiesFilter',
       'leaves other scopes to others',
       {},
       withSpecs({ 'trait:X': 'required' }),
@@ -173,6 +206,13 @@ describe('filters that look at a host', () => {
       aggregates({ other: 'gold' }),
       withSpecs({ tier: 'gold' }),
       reject('in no aggregate with tier gold'),
+    ],
+    [
+      'AggregateInstanceExtraSpecsFilter',
+      'takes what follows its scope for the key',
+      aggregates({ 'disk:tier': 'gold' }),
+      withSpecs({ 'aggregate_instance_extra_specs:disk:tier': 'silver' }),
+      reject('in no aggregate with disk:tier silver'),
     ],
     [
       'AggregateInstanceExtraSpecsFilter',
