@@ -8,6 +8,8 @@ export const run = z.object({
   decisionsPerSecond: z.number(),
   p50Ms: z.number(),
   p99Ms: z.number(),
+  /** The slowest before the measured ones: the first or second request of a kind, for which every host is looked at. */
+  firstMs: z.number(),
   /** The same decision by looking at every host. */
   scanP50Ms: z.number(),
   /** Of the process, after a collection, with all hosts and instances held. */
