@@ -13,7 +13,7 @@ import { InstanceStore } from '../objects/instance-store.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { AggregateDirectory } from '../scheduler/aggregate-directory.ts'
-import { AggregateReporter } from '../scheduler/aggregate-reporter.ts'
+import { aggregateReport } from '../scheduler/aggregate-report.ts'
 import { BookingAudit, countByKind } from '../scheduler/booking-audit.ts'
 import { FilterScheduler } from '../scheduler/filter-scheduler.ts'
 import { makeFilters } from '../scheduler/filters/registry.ts'
@@ -28,9 +28,11 @@ import { SCHEDULER_RPC_VERSION, SCHEDULER_TOPIC } from '../scheduler/rpcapi.ts'
 import type { Policy } from '../scheduler/select-destination.ts'
 import { ServerGroups } from '../scheduler/server-groups.ts'
 import { hearHeartbeats, serveScheduler } from '../scheduler/service.ts'
+import { StatusReporter } from '../scheduler/status-reporter.ts'
 import { InstanceTrimmer } from '../scheduler/trim-instance.ts'
 import { makeWeighers, runs } from '../scheduler/weighers/registry.ts'
 import { ServiceMonitor } from '../servicegroup/monitor.ts'
+import { groupReport, quotaReport } from '../scheduler/usage-reports.ts'
 import { awaitDefinitions } from './await-definitions.ts'
 import { Leadership } from './leadership.ts'
 import { DRAIN_TIMEOUT_MS, MAX_DELIVERIES, type Service, type ServiceDeps } from './service.ts'
@@ -39,7 +41,7 @@ import { untilAborted } from './signals.ts'
 /** How often at most the monitor looks for agents that fell silent. */
 const CHECK_INTERVAL_MS = 5_000
 
-/** How often at most aggregates are told what came of them. */
+/** How often at most the status of aggregates, quotas and groups is written. */
 const REPORT_INTERVAL_MS = 2_000
 
 /** How often bookings are compared with instances, agents and hosts. */
@@ -124,10 +126,13 @@ export function buildScheduler(
   }
   const manager = new SchedulerManager({ ...parts, cache: instances }, { maxAttempts: settings.maxAttempts })
   const moves = new MoveManager(parts)
-  const reporter = new AggregateReporter(
-    { ...informerDeps, aggregates, directory, isHost: (name) => nodes.store.get(name) !== undefined },
-    { intervalMs: REPORT_INTERVAL_MS },
-  )
+  const isHost = (name: string): boolean => nodes.store.get(name) !== undefined
+  const every = { intervalMs: REPORT_INTERVAL_MS }
+  const reporters = [
+    new StatusReporter(deps, aggregateReport({ aggregates, directory, isHost, clock, log }), every),
+    new StatusReporter(deps, quotaReport({ quotas, hosts }), every),
+    new StatusReporter(deps, groupReport({ groups, hosts }), every),
+  ]
   const audit = new BookingAudit(
     { ...informerDeps, nodes, instances, hosts, events },
     { intervalMs: AUDIT_INTERVAL_MS },
@@ -152,7 +157,7 @@ export function buildScheduler(
     })
     serveScheduler(server, { manager, moves })
     monitor.start()
-    reporter.start()
+    for (const reporter of reporters) reporter.start()
     audit.start()
     const starting = server.start().catch((error: unknown) => {
       if (!signal.aborted) throw error
@@ -161,7 +166,7 @@ export function buildScheduler(
     await server.stop()
     await starting
     audit.stop()
-    reporter.stop()
+    for (const reporter of reporters) reporter.stop()
     monitor.stop()
   }
   const leadership = new Leadership(deps, {

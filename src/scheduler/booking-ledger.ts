@@ -103,9 +103,9 @@ export class BookingLedger {
   }
 
   /** How many members of a group each host has, without one of them. To be used at once: it changes. */
-  membersOf(group: string, without: string): ReadonlyMap<string, number> {
+  membersOf(group: string, without?: string): ReadonlyMap<string, number> {
     const members = this.#groups.get(group)
-    const held = this.#held.get(without)
+    const held = without === undefined ? undefined : this.#held.get(without)
     if (!members || held?.owner.group !== group) return members ?? NO_MEMBERS
     const others = new Map(members)
     for (const host of hostsOf(effective(held))) add(others, host, -1)
@@ -113,9 +113,9 @@ export class BookingLedger {
   }
 
   /** What the instances of a project hold, without one of them. */
-  usageOf(project: string, without: string): ProjectUsage {
+  usageOf(project: string, without?: string): ProjectUsage {
     const usage = this.#projects.get(project) ?? NO_USAGE
-    const held = this.#held.get(without)
+    const held = without === undefined ? undefined : this.#held.get(without)
     return held && held.owner.project === project ? sum(usage, effective(held), -1) : usage
   }
 

@@ -127,12 +127,12 @@ export class HostManager {
   }
 
   /** How many members of a group each host has, without one of them. To be used at once. */
-  membersOf(group: string, without: string): ReadonlyMap<string, number> {
+  membersOf(group: string, without?: string): ReadonlyMap<string, number> {
     return this.#ledger.membersOf(group, without)
   }
 
   /** What the instances of a namespace hold, without one of them. */
-  usageOf(project: string, without: string): ProjectUsage {
+  usageOf(project: string, without?: string): ProjectUsage {
     return this.#ledger.usageOf(project, without)
   }
 

@@ -79,6 +79,13 @@ export function describePlacement(makeWorld: MakeWorld): void {
         const names = ['p-1', 'p-2', 'p-3', 'p-4', 'p-5', 'p-6']
         const hosts = await launch(names, { schedulerHints: { group: 'pairs' } })
         for (const host of hostsOf(world)) expect(hosts.filter((one) => one === host)).toHaveLength(2)
+        await eventually('the group shows its members', async () => {
+          const { status } = await world.client.get(SERVER_GROUP, {
+            namespace: project.namespace,
+            name: 'pairs',
+          })
+          return status?.members === names.length && status.hosts === hostsOf(world).length
+        })
         await remove(...names)
       })
 
@@ -287,6 +294,13 @@ export function describePlacement(makeWorld: MakeWorld): void {
         code: 403,
         reason: 'OverQuota',
         message: 'Quota exceeded for resources: instances: 1 asked, 2 of 2 used (ComputeQuota small).',
+      })
+      await eventually('the quota shows what is used', async () => {
+        const { status } = await world.client.get(COMPUTE_QUOTA, {
+          namespace: small.namespace,
+          name: 'small',
+        })
+        return status?.used?.instances === 2
       })
       for (const name of names) await small.delete(name)
       await small.untilAllGone()

@@ -10,9 +10,22 @@ export interface ComputeQuotaSpec {
   readonly ram?: number
 }
 
+export interface ComputeQuotaStatusUsed {
+  readonly instances?: number
+  readonly cores?: number
+  /** In MiB. */
+  readonly ram?: number
+}
+
+export interface ComputeQuotaStatus {
+  /** What the instances of the namespace have, each counted once. Brought up to date every few seconds; what decides is counted by the scheduler. */
+  readonly used?: ComputeQuotaStatusUsed
+}
+
 /** What the instances of this namespace may have in all. Where there are several, each of them holds. Nova's compute quotas. */
 export interface ComputeQuota extends KubeObject {
   readonly spec: ComputeQuotaSpec
+  readonly status?: ComputeQuotaStatus
 }
 
 export const COMPUTE_QUOTA = defineResource<ComputeQuota>({

@@ -14,9 +14,17 @@ export interface ServerGroupSpec {
   readonly rules?: ServerGroupSpecRules
 }
 
+export interface ServerGroupStatus {
+  /** Members that have a host. Brought up to date every few seconds; what decides is counted by the scheduler. */
+  readonly members?: number
+  /** Hosts that have members. */
+  readonly hosts?: number
+}
+
 /** Says how the instances that name it in spec.schedulerHints.group are spread over the hosts. Nova's server group. */
 export interface ServerGroup extends KubeObject {
   readonly spec: ServerGroupSpec
+  readonly status?: ServerGroupStatus
 }
 
 export const SERVER_GROUP = defineResource<ServerGroup>({
