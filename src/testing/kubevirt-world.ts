@@ -2,7 +2,6 @@ import { SystemClock } from '../common/clock.ts'
 import type { Logger } from '../common/log.ts'
 import { REBOOTS_ANNOTATION } from '../dev/kubevirt/behaviour.ts'
 import { KubeVirtStandIn } from '../dev/kubevirt/stand-in.ts'
-import { kubeletAt } from '../dev/nodes.ts'
 import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import {
@@ -24,6 +23,7 @@ import {
   type VirtualMachineInstance,
 } from '../virt/kubevirt/resources.ts'
 import { type DriverWorld, HOSTS } from './driver-contract.ts'
+import { makeNode } from './make-node.ts'
 import { SkippingClock } from './skipping-clock.ts'
 import { until } from './until.ts'
 
@@ -74,7 +74,7 @@ export async function makeKubeVirtWorld(options: KubeVirtWorldOptions): Promise<
       behaviour: () => (isBootHeld ? { boot: 'never' } : {}),
     },
   )
-  for (const host of HOSTS) await makeNode(client, nodeOf(host), options.kubeletPort)
+  for (const host of HOSTS) await makeNode(client, nodeOf(host), { kubeletPort: options.kubeletPort })
   await standIn.start()
   const drivers: KubeVirtDriver[] = []
   const foreign = new Map<string, VirtualMachine>()
@@ -174,18 +174,6 @@ async function find<T extends KubeObject>(
     if (isNotFound(error)) return undefined
     throw error
   }
-}
-
-/** A node that kubelet would have made. */
-async function makeNode(client: KubeClient, name: string, kubeletPort: number | undefined): Promise<void> {
-  const status = {
-    allocatable: { cpu: '7910m', memory: '16282508Ki', 'ephemeral-storage': '100Gi' },
-    nodeInfo: { architecture: 'amd64' },
-    conditions: [{ type: 'Ready', status: 'True' } as const],
-    ...(kubeletPort !== undefined && kubeletAt(kubeletPort)),
-  }
-  await client.create(NODE, { apiVersion: 'v1', kind: 'Node', metadata: { name } })
-  await client.mergePatch(NODE, { name }, { status }, { subresource: 'status' })
 }
 
 /** In the order in which the guest tries them. */

@@ -1,32 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { Instance } from '../../apis/v1alpha1/instance.ts'
 import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import { actionRecordName } from '../../objects/action-store.ts'
-import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import type { OperationCase } from '../../testing/operation-cases/case.ts'
 import { OPERATION_CASES, REQUEST } from '../../testing/operation-cases/index.ts'
-import { OperationWorld } from '../../testing/operation-world.ts'
+import { kube } from '../../testing/use-kube.ts'
+import { useOperationWorld, world } from '../../testing/use-operation-world.ts'
 
 /** The host that an instance is evacuated from comes back in the middle. */
 
 const EVACUATION = evacuation()
 
-let kube: EmbeddedKube
-let world: OperationWorld
-
-beforeAll(async () => {
-  kube = await EmbeddedKube.start()
-  await OperationWorld.prepare(kube)
-})
-afterAll(() => kube?.close())
-beforeEach(async () => {
-  world = new OperationWorld(kube)
-  await world.start()
-})
-afterEach(async () => {
-  await world.setNodeState('node-1', 'down')
-  await world.close()
-})
+useOperationWorld()
+afterEach(() => world.setNodeState('node-1', 'down'))
 
 function evacuation(): OperationCase {
   const found = OPERATION_CASES.find(({ name }) => name === 'evacuation')

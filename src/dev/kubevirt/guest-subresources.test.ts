@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SystemClock } from '../../common/clock.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { captureLog } from '../../testing/log-capture.ts'
+import { makeNode } from '../../testing/make-node.ts'
 import { until } from '../../testing/until.ts'
 import {
   conditionOf,
@@ -29,9 +30,7 @@ beforeEach(async () => {
   client = HttpKubeClient.fromKubeConfig({ server: server.url }, { clock })
   standIn = new KubeVirtStandIn({ client, clock, log: captureLog().log }, { bootMs: 2, shutdownMs: 1 })
   await standIn.start()
-  const status = { conditions: [{ type: 'Ready', status: 'True' }] } as const
-  await client.create(NODE, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' } })
-  await client.mergePatch(NODE, { name: 'node-1' }, { status }, { subresource: 'status' })
+  await makeNode(client, 'node-1')
   const template = { spec: { terminationGracePeriodSeconds: 3600, domain: { devices: {} } } }
   const vm = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', metadata: REF }
   await client.create(VIRTUAL_MACHINE, { ...vm, spec: { runStrategy: 'Manual', template } })

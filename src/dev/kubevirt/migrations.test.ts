@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SystemClock } from '../../common/clock.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { captureLog } from '../../testing/log-capture.ts'
+import { makeNode } from '../../testing/make-node.ts'
 import { until } from '../../testing/until.ts'
 import { hostsOf, pinnedTo } from '../../virt/kubevirt/affinity.ts'
 import {
@@ -35,11 +36,7 @@ beforeEach(async () => {
     { bootMs: 2, shutdownMs: 1, unschedulableMs: 20 },
   )
   await standIn.start()
-  for (const name of ['node-1', 'node-2']) {
-    const status = { conditions: [{ type: 'Ready', status: 'True' }] } as const
-    await client.create(NODE, { apiVersion: 'v1', kind: 'Node', metadata: { name } })
-    await client.mergePatch(NODE, { name }, { status }, { subresource: 'status' })
-  }
+  for (const name of ['node-1', 'node-2']) await makeNode(client, name)
   await client.create(VIRTUAL_MACHINE, {
     apiVersion: 'kubevirt.io/v1',
     kind: 'VirtualMachine',

@@ -3,10 +3,10 @@ import { SystemClock } from '../../common/clock.ts'
 import { isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { captureLog } from '../../testing/log-capture.ts'
+import { makeNode } from '../../testing/make-node.ts'
 import { recordWrites } from '../../testing/recording-client.ts'
 import { until } from '../../testing/until.ts'
 import {
-  NODE,
   type StateChangeRequest,
   VIRTUAL_MACHINE,
   VIRTUAL_MACHINE_INSTANCE,
@@ -46,12 +46,6 @@ async function start(options: KubeVirtStandInOptions = { bootMs: 2, shutdownMs: 
   const deps = { client: recordWrites(makeClient(), writes), clock, log: captureLog().log }
   standIn = new KubeVirtStandIn(deps, options)
   await standIn.start()
-}
-
-async function makeNode(annotations: Record<string, string> = {}): Promise<void> {
-  const status = { conditions: [{ type: 'Ready', status: 'True' }] } as const
-  await client.create(NODE, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1', annotations } })
-  await client.mergePatch(NODE, { name: 'node-1' }, { status }, { subresource: 'status' })
 }
 
 async function makeVm(runStrategy = 'Manual'): Promise<VirtualMachine> {
@@ -113,7 +107,7 @@ async function startGuest(): Promise<VirtualMachineInstance> {
 describe('KubeVirtStandIn', () => {
   it('leaves a Manual VM stopped until it is asked', async () => {
     await start()
-    await makeNode()
+    await makeNode(client, 'node-1')
     await makeVm()
 
     await says('Stopped')
@@ -122,7 +116,7 @@ describe('KubeVirtStandIn', () => {
 
   it('starts a VM through all phases, as KubeVirt does', async () => {
     await start()
-    await makeNode()
+    await makeNode(client, 'node-1')
 
     const guest = await startGuest()
 
@@ -147,7 +141,7 @@ describe('KubeVirtStandIn', () => {
 
   it('stops a VM by its VMI, and heeds no request for an earlier one', async () => {
     await start()
-    await makeNode()
+    await makeNode(client, 'node-1')
     const guest = await startGuest()
 
     await request({ action: 'Stop', uid: 'an-earlier-one' })
@@ -165,7 +159,7 @@ describe('KubeVirtStandIn', () => {
     { word: 'crash', phase: 'Failed' },
   ])('lets a guest $word by annotation and keeps its VMI', async ({ word, phase }) => {
     await start()
-    await makeNode()
+    await makeNode(client, 'node-1')
     await startGuest()
 
     const patch = { metadata: { annotations: { [GUEST_ANNOTATION]: word } } }
@@ -177,7 +171,7 @@ describe('KubeVirtStandIn', () => {
 
   it('starts a guest again for a Stop and a Start', async () => {
     await start()
-    await makeNode()
+    await makeNode(client, 'node-1')
     const before = await startGuest()
     await standIn.guestCrashes(REF)
     await says('Stopped')
@@ -190,7 +184,7 @@ describe('KubeVirtStandIn', () => {
 
   it('kills a stubborn guest when its grace is taken away', async () => {
     await start()
-    await makeNode()
+    await makeNode(client, 'node-1')
     await startGuest()
     await standIn.setGuest(REF, 'stubborn')
     const path = '/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines/web/stop'
@@ -220,7 +214,7 @@ describe('KubeVirtStandIn', () => {
     await request({ action: 'Start' })
     await says('ErrorUnschedulable')
 
-    await makeNode()
+    await makeNode(client, 'node-1')
 
     await says('Running')
   })
@@ -233,7 +227,7 @@ describe('KubeVirtStandIn', () => {
     { word: 'crashes-at-boot', status: 'Stopped' },
   ])('says $status on a node where guests are $word', async ({ word, status }) => {
     await start()
-    await makeNode({ [NODE_GUESTS_ANNOTATION]: word })
+    await makeNode(client, 'node-1', { annotations: { [NODE_GUESTS_ANNOTATION]: word } })
     await makeVm()
     await request({ action: 'Start' })
 
@@ -243,7 +237,7 @@ describe('KubeVirtStandIn', () => {
 
   it('deletes the VMI before the VM', async () => {
     await start()
-    await makeNode()
+    await makeNode(client, 'node-1')
     await startGuest()
 
     await client.delete(VIRTUAL_MACHINE, REF)
@@ -254,7 +248,7 @@ describe('KubeVirtStandIn', () => {
 
   it('takes up again what it finds when it is started anew', async () => {
     await start({ bootMs: 3_600_000 })
-    await makeNode()
+    await makeNode(client, 'node-1')
     await makeVm()
     await request({ action: 'Start' })
     await until('the guest was made', async () => (await vmi()) !== undefined)
@@ -267,7 +261,7 @@ describe('KubeVirtStandIn', () => {
 
   it('runs a VM without our labels by its own run strategy', async () => {
     await start()
-    await makeNode()
+    await makeNode(client, 'node-1')
     await makeVm('Always')
     await says('Running')
     const first = (await vmi())?.metadata.uid
@@ -282,7 +276,7 @@ describe('KubeVirtStandIn', () => {
 
   it('writes least when guests take no time: two for a start, two for a stop', async () => {
     await start({ bootMs: 0, shutdownMs: 0 })
-    await makeNode()
+    await makeNode(client, 'node-1')
 
     const guest = await startGuest()
     expect(writes.splice(0)).toEqual(['create virtualmachineinstances', 'mergePatch virtualmachines'])
@@ -298,7 +292,7 @@ describe('KubeVirtStandIn', () => {
 
   it('gives each guest an address of its own, and takes it back', async () => {
     await start({ bootMs: 0, shutdownMs: 0 })
-    await makeNode()
+    await makeNode(client, 'node-1')
     const names = Array.from({ length: 40 }, (_, index) => `web-${index}`)
     for (const name of names) {
       const vm = await makeNamed(name)

@@ -45,6 +45,8 @@ export type Short = Omit<OperationCase, 'on' | 'cleared' | 'before'> &
 
 export const RUNNING = { powerState: 'RUNNING' } as const
 export const OFF = { powerState: 'SHUTDOWN', addresses: [] } as const
+export const ACTIVE = { vmState: 'active', status: 'ACTIVE', ...RUNNING } as const
+export const STOPPED = { vmState: 'stopped', status: 'SHUTOFF', ...OFF } as const
 
 export function at(host: string, power: Power): CaseGuest {
   return { host, power }

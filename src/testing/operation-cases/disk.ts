@@ -1,4 +1,4 @@
-import { at, OFF, RUNNING, type Short, SNAPSHOT_IMAGE } from './case.ts'
+import { ACTIVE, at, OFF, RUNNING, type Short, SNAPSHOT_IMAGE, STOPPED } from './case.ts'
 
 /** Rescue, rebuild and snapshot. */
 export const DISK: readonly Short[] = [
@@ -18,7 +18,7 @@ export const DISK: readonly Short[] = [
     before: { vmState: 'rescued', taskState: 'unrescuing' },
     guest: at('node-1', 'RUNNING'),
     calls: ['unrescue'],
-    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    after: ACTIVE,
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Unrescued instance',
   },
@@ -28,7 +28,7 @@ export const DISK: readonly Short[] = [
     before: { vmState: 'active', taskState: 'rebuilding' },
     guest: at('node-1', 'RUNNING'),
     calls: ['destroy', 'spawn'],
-    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    after: ACTIVE,
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Rebuilt instance image=cirros',
   },
@@ -38,7 +38,7 @@ export const DISK: readonly Short[] = [
     before: { vmState: 'stopped', taskState: 'rebuilding' },
     guest: at('node-1', 'SHUTDOWN'),
     calls: ['destroy', 'spawn', 'powerOff'],
-    after: { vmState: 'stopped', status: 'SHUTOFF', ...OFF },
+    after: STOPPED,
     guestAfter: at('node-1', 'SHUTDOWN'),
     says: 'Rebuilt instance image=cirros',
   },
@@ -87,7 +87,7 @@ export const REMOVAL: readonly Short[] = [
     before: { vmState: 'soft-delete', taskState: 'restoring', softDeletedAt: '2025-12-31T00:00:00Z' },
     guest: at('node-1', 'SHUTDOWN'),
     calls: ['powerOn'],
-    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    after: ACTIVE,
     cleared: ['taskState', 'softDeletedAt'],
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Restored instance',
@@ -129,7 +129,7 @@ export const SHELVING: readonly Short[] = [
     },
     guest: at('node-1', 'SHUTDOWN'),
     calls: ['finishMigration'],
-    after: { vmState: 'active', status: 'ACTIVE', host: 'node-2', ...RUNNING },
+    after: { ...ACTIVE, host: 'node-2' },
     cleared: ['taskState', 'shelvedAt'],
     guestAfter: at('node-2', 'RUNNING'),
     says: 'Unshelved instance',

@@ -1,4 +1,4 @@
-import { at, BIG, OFF, RUNNING, type Short, SMALL } from './case.ts'
+import { ACTIVE, at, BIG, OFF, type Short, SMALL, STOPPED } from './case.ts'
 
 const MOVE = { sourceHost: 'node-1', destHost: 'node-2', oldVmState: 'active' } as const
 const RESIZE = { ...MOVE, type: 'resize', oldFlavor: SMALL, newFlavor: BIG } as const
@@ -148,7 +148,7 @@ export const RESIZING: readonly Short[] = [
     },
     guest: at('node-2', 'SHUTDOWN'),
     calls: ['finishMigration'],
-    after: { vmState: 'active', status: 'ACTIVE', host: 'node-1', flavor: SMALL, ...RUNNING },
+    after: { ...ACTIVE, host: 'node-1', flavor: SMALL },
     cleared: ['taskState', 'migration', 'resizedAt'],
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Instance is back flavor=m1.tiny powerOn=true',
@@ -199,7 +199,7 @@ export const MOVING: readonly Short[] = [
     },
     guest: at('node-1', 'RUNNING'),
     calls: ['finishMigration'],
-    after: { vmState: 'stopped', status: 'SHUTOFF', host: 'node-2', ...OFF, availabilityZone: 'zone-2' },
+    after: { ...STOPPED, host: 'node-2', availabilityZone: 'zone-2' },
     cleared: ['taskState', 'migration'],
     guestAfter: at('node-2', 'SHUTDOWN'),
     says: 'Evacuated instance from=node-1',

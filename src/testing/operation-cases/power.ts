@@ -1,4 +1,4 @@
-import { at, OFF, RUNNING, type Short } from './case.ts'
+import { ACTIVE, at, type Short, STOPPED } from './case.ts'
 
 /** What can be done to the power of a guest. */
 export const POWER: readonly Short[] = [
@@ -8,7 +8,7 @@ export const POWER: readonly Short[] = [
     before: { vmState: 'active', taskState: 'powering-off' },
     guest: at('node-1', 'RUNNING'),
     calls: ['powerOff'],
-    after: { vmState: 'stopped', status: 'SHUTOFF', ...OFF },
+    after: STOPPED,
     guestAfter: at('node-1', 'SHUTDOWN'),
     says: 'Shut off instance seconds=0',
   },
@@ -18,7 +18,7 @@ export const POWER: readonly Short[] = [
     before: { vmState: 'stopped', taskState: 'powering-on' },
     guest: at('node-1', 'SHUTDOWN'),
     calls: ['powerOn'],
-    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    after: ACTIVE,
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Started instance seconds=0',
   },
@@ -38,7 +38,7 @@ export const POWER: readonly Short[] = [
     before: { vmState: 'paused', taskState: 'unpausing' },
     guest: at('node-1', 'PAUSED'),
     calls: ['unpause'],
-    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    after: ACTIVE,
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Unpaused instance',
   },
@@ -58,7 +58,7 @@ export const POWER: readonly Short[] = [
     before: { vmState: 'suspended', taskState: 'resuming' },
     guest: at('node-1', 'SUSPENDED'),
     calls: ['resume'],
-    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    after: ACTIVE,
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Resumed instance',
   },
@@ -68,7 +68,7 @@ export const POWER: readonly Short[] = [
     before: { vmState: 'active', taskState: 'rebooting' },
     guest: at('node-1', 'RUNNING'),
     calls: ['softReboot'],
-    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    after: ACTIVE,
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Rebooted instance type=soft seconds=0',
   },
@@ -78,7 +78,7 @@ export const POWER: readonly Short[] = [
     before: { vmState: 'stopped', taskState: 'rebooting_hard' },
     guest: at('node-1', 'SHUTDOWN'),
     calls: ['hardReboot'],
-    after: { vmState: 'active', status: 'ACTIVE', ...RUNNING },
+    after: ACTIVE,
     guestAfter: at('node-1', 'RUNNING'),
     says: 'Rebooted instance type=hard seconds=0',
   },
