@@ -13,7 +13,7 @@ import { PowerStateChanges } from '../conductor/power-state-changes.ts'
 import type { ConductorSettings } from '../conf/conductor.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
-import { openGuestAssignment } from './driver.ts'
+import { openGuestAssignment, openSnapshotOwnership } from './driver.ts'
 import { ConductorManager } from '../conductor/manager.ts'
 import { serveConductor } from '../conductor/service.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
@@ -50,7 +50,12 @@ export function buildConductor(
     powerStates: new PowerStateChanges({ ...deps, instances, events }),
     nodes: new ComputeNodeReports(deps),
     guests: new GuestAssigner({ ...deps, instances, guests: openGuestAssignment(deps, settings) }),
-    images: new SnapshotImages({ ...deps, instances, requests }),
+    images: new SnapshotImages({
+      ...deps,
+      instances,
+      requests,
+      snapshots: openSnapshotOwnership(deps, settings),
+    }),
   }
   const server = new RpcServer(deps, {
     target: { topic: CONDUCTOR_TOPIC },

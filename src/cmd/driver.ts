@@ -2,11 +2,14 @@ import type { ComputeSettings } from '../conf/compute.ts'
 import type { DriverSettings } from '../conf/driver.ts'
 import type { GuestAssignment } from '../virt/guest-assignment.ts'
 import { FakeGuestAssignment } from '../virt/fake/assignment.ts'
+import { FakeSnapshotOwnership } from '../virt/fake/snapshot-ownership.ts'
 import { KubeVirtGuestAssignment } from '../virt/kubevirt/assignment.ts'
 import type { ComputeDriver } from '../virt/driver.ts'
 import { FakeDriver } from '../virt/fake/driver.ts'
 import { FakeHypervisor } from '../virt/fake/hypervisor.ts'
 import { KubeVirtDriver } from '../virt/kubevirt/driver.ts'
+import { KubeVirtSnapshotOwnership } from '../virt/kubevirt/snapshot-ownership.ts'
+import type { SnapshotOwnership } from '../virt/snapshot-ownership.ts'
 import type { ServiceDeps } from './service.ts'
 
 /** The fake host is as large as Nova's. */
@@ -43,5 +46,18 @@ export function openGuestAssignment(
       return new KubeVirtGuestAssignment(deps)
     case 'fake':
       return new FakeGuestAssignment()
+  }
+}
+
+/** Says what a snapshot is kept for, for the conductor. */
+export function openSnapshotOwnership(
+  deps: Pick<ServiceDeps, 'client' | 'clock' | 'log'>,
+  { computeDriver }: DriverSettings,
+): SnapshotOwnership {
+  switch (computeDriver) {
+    case 'kubevirt':
+      return new KubeVirtSnapshotOwnership(deps)
+    case 'fake':
+      return new FakeSnapshotOwnership()
   }
 }

@@ -24,6 +24,8 @@ const SNAPSHOT: InstanceStatus = {
 }
 
 let images: SnapshotImages
+/** What each snapshot was given to. */
+let given: unknown[]
 
 useKube(async () => {
   await kube.putImage({
@@ -36,10 +38,16 @@ useKube(async () => {
 })
 beforeEach(() => {
   const { client } = kube
+  given = []
   images = new SnapshotImages({
     client,
     instances: new InstanceStore({ client, clock: new FakeClock() }),
     requests: new BuildRequestResolver({ client }),
+    snapshots: {
+      giveTo: async (_ctx, guest, name, image) => {
+        given.push([guest.name, name, image])
+      },
+    },
     log: captureLog().log,
   })
 })
@@ -72,15 +80,22 @@ describe('the image of a snapshot', () => {
     expect((await kube.client.get(IMAGE, { name: 'web-1' })).spec.minRamMb).toBe(512)
   })
 
-  it('is made once, however often the same request asks', async () => {
+  it('is made once, however often the same request asks, and has its snapshot each time', async () => {
     const instance = await kube.putInstance({ status: SNAPSHOT })
     const args = { instance: refOfInstance(instance), source }
     await images.create(ctx, 'node-1', args)
     const made = await kube.client.get(IMAGE, { name: 'web-1' })
 
+    // Whoever made it may have died before the snapshot was its own.
     await images.create(ctx, 'node-1', args)
 
     expect(await kube.client.get(IMAGE, { name: 'web-1' })).toEqual(made)
+    const { apiVersion, kind, metadata } = made
+    const image = { apiVersion, kind, name: 'web-1', uid: metadata.uid }
+    expect(given).toEqual([
+      ['web', 'web-1', image],
+      ['web', 'web-1', image],
+    ])
   })
 
   it('takes the place of no other', async () => {
@@ -88,6 +103,7 @@ describe('the image of a snapshot', () => {
     const other = await kube.putImage({ name: 'web-1' })
     const asked = images.create(ctx, 'node-1', { instance: refOfInstance(instance), source })
     await expect(asked).rejects.toThrow(ImageConflict)
+    expect(given).toEqual([])
     expect(await kube.client.get(IMAGE, { name: 'web-1' })).toEqual(other)
   })
 

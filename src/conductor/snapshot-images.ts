@@ -8,6 +8,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { apiVersionOf } from '../kube/resource.ts'
 import type { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
+import type { SnapshotOwnership } from '../virt/snapshot-ownership.ts'
 import type { ImageCreateArgs } from './rpcapi.ts'
 
 /** Which request an image was made by: the same one may ask again. */
@@ -19,22 +20,26 @@ export class SnapshotImages {
   readonly #client: KubeClient
   readonly #instances: InstanceStore
   readonly #requests: BuildRequestResolver
+  readonly #snapshots: SnapshotOwnership
   readonly #log: Logger
 
   constructor(deps: {
     readonly client: KubeClient
     readonly instances: InstanceStore
     readonly requests: BuildRequestResolver
+    readonly snapshots: SnapshotOwnership
     readonly log: Logger
   }) {
     this.#client = deps.client
     this.#instances = deps.instances
     this.#requests = deps.requests
+    this.#snapshots = deps.snapshots
     this.#log = deps.log.named('nova.conductor.manager')
   }
 
   /**
-   * Makes the image that the operation in flight asked for, with the properties of the one the instance was made from.
+   * Makes the image that the operation in flight asked for, with the properties of the one the instance was made from. Its snapshot
+   * goes when it is deleted.
    * @throws Forbidden when no snapshot of the instance is being taken on that host, or the source is none of its project
    * @throws ImageConflict when another image has that name
    */
@@ -62,15 +67,27 @@ export class SnapshotImages {
       },
       spec: { minRamMb, minDiskGb, properties, dataVolume: source },
     }
+    const { metadata } = await this.#make(image)
+    this.#log.with(ctx, ref.uid).info('Created image', { image: metadata.name })
+    const { name, uid = '' } = metadata
+    const { apiVersion, kind } = image
+    // The agent has the snapshot named as the image.
+    await this.#snapshots.giveTo(ctx, ref, name, { apiVersion, kind, name, uid })
+  }
+
+  /**
+   * Makes it, or takes the one of the same request.
+   * @throws ImageConflict
+   */
+  async #make(image: Image): Promise<Image> {
     try {
-      await this.#client.create(IMAGE, image)
+      return await this.#client.create(IMAGE, image)
     } catch (error) {
       if (!isAlreadyExists(error)) throw error
-      const { metadata } = await this.#client.get(IMAGE, { name: action.imageName })
-      if (metadata.annotations?.[REQUEST_ANNOTATION] !== ctx.requestId) {
-        throw new ImageConflict({ image: action.imageName })
-      }
     }
-    this.#log.with(ctx, ref.uid).info('Created image', { image: action.imageName })
+    const { name, annotations } = image.metadata
+    const there = await this.#client.get(IMAGE, { name })
+    if (there.metadata.annotations?.[REQUEST_ANNOTATION] === annotations?.[REQUEST_ANNOTATION]) return there
+    throw new ImageConflict({ image: name })
   }
 }

@@ -4,7 +4,7 @@ import { IMAGE, type Image } from '../apis/v1alpha1/image.ts'
 import { INSTANCE, type Instance, type InstanceSpec, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION, type InstanceAction } from '../apis/v1alpha1/instance-action.ts'
 import { SystemClock } from '../common/clock.ts'
-import { ApiServer } from '../dev/apiserver/server.ts'
+import { ApiServer, type ApiServerOptions } from '../dev/apiserver/server.ts'
 import { installCrds, kilonovaCrds } from '../dev/crds.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
 import { parseKubeConfig } from '../kube/kube-config.ts'
@@ -20,9 +20,10 @@ export class EmbeddedKube {
     this.client = client
   }
 
-  static async start(): Promise<EmbeddedKube> {
+  /** @param settings.crds definitions to be there beside ours */
+  static async start(settings: Pick<ApiServerOptions, 'crds'> = {}): Promise<EmbeddedKube> {
     const clock = new SystemClock()
-    const server = new ApiServer({}, {})
+    const server = new ApiServer({}, settings)
     await server.start()
     const client = HttpKubeClient.fromKubeConfig(parseKubeConfig(server.kubeconfig(), 'embedded'), { clock })
     await installCrds({ client, clock }, kilonovaCrds(), { replace: false })

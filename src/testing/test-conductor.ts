@@ -17,6 +17,7 @@ import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
 import { FakeGuestAssignment } from '../virt/fake/assignment.ts'
+import { FakeSnapshotOwnership } from '../virt/fake/snapshot-ownership.ts'
 import type { MemoryRpc } from './memory-rpc.ts'
 
 /** Has a conductor serve, with a memory of its own and guests that are assigned on paper. */
@@ -43,7 +44,7 @@ export async function serveTestConductor(deps: {
     powerStates: new PowerStateChanges({ ...deps, instances }),
     nodes: new ComputeNodeReports(deps),
     guests: new GuestAssigner({ ...deps, instances, guests: new FakeGuestAssignment() }),
-    images: new SnapshotImages({ ...deps, instances, requests }),
+    images: new SnapshotImages({ ...deps, instances, requests, snapshots: new FakeSnapshotOwnership() }),
   }
   const target = { topic: CONDUCTOR_TOPIC }
   await deps.rpc.serve({ target, version: CONDUCTOR_RPC_VERSION }, (server) => serveConductor(server, parts))

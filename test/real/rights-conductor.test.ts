@@ -6,6 +6,7 @@ import { loadKubeConfig } from '../../src/kube/kube-config.ts'
 import { captureLog } from '../../src/testing/log-capture.ts'
 import { KubeVirtGuestAssignment } from '../../src/virt/kubevirt/assignment.ts'
 import type { VirtualMachine } from '../../src/virt/kubevirt/resources.ts'
+import { KubeVirtSnapshotOwnership } from '../../src/virt/kubevirt/snapshot-ownership.ts'
 import { eventually } from '../scenarios/eventually.ts'
 import { Installation } from './installation.ts'
 import { type ControlPlane, startControlPlane } from './parts/control-plane.ts'
@@ -21,6 +22,25 @@ const VMS = vmsOf('default')
 const VMIS = '/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances'
 const PODS = '/api/v1/namespaces/default/pods'
 const UID = 'compute.kilonova.dev/instance-uid'
+
+const SNAPSHOTS = '/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots'
+
+function makeSnapshot(name: string, labels: Record<string, string>): object {
+  const source = { apiGroup: 'kubevirt.io', kind: 'VirtualMachine', name: 'web' }
+  return {
+    apiVersion: 'snapshot.kubevirt.io/v1beta1',
+    kind: 'VirtualMachineSnapshot',
+    metadata: { name, labels },
+    spec: { source },
+  }
+}
+
+/** A change of whose a snapshot is. */
+function ownedBy(change: Record<string, string>): object {
+  const apiVersion = 'compute.kilonova.dev/v1alpha1'
+  const owner = { apiVersion, kind: 'Image', name: 'copy', uid: 'uid-of-copy', ...change }
+  return { metadata: { ownerReferences: [owner] } }
+}
 
 function makeVmi(name: string, labels: Record<string, string>): object {
   const { apiVersion, spec } = makeVm(name, 'node-1')
@@ -54,6 +74,8 @@ describe.skipIf(needed !== undefined)('the conductor', () => {
     await put(PODS, makePod('virt-launcher-web', { 'kubevirt.io': 'virt-launcher', [UID]: 'uid-of-web' }))
     await put(PODS, makePod('virt-launcher-foreign', { 'kubevirt.io': 'virt-launcher' }))
     await put(PODS, makePod('database', { [UID]: 'uid-of-web' }))
+    await put(SNAPSHOTS, makeSnapshot('copy', { [UID]: 'uid-of-web' }))
+    await put(SNAPSHOTS, makeSnapshot('foreign', {}))
     await eventually('the policy is at work', async () => {
       const { message } = await byConductor({ method: 'DELETE', path: `${PODS}/database?dryRun=All` })
       return message.includes('conductor-guests')
@@ -116,12 +138,57 @@ describe.skipIf(needed !== undefined)('the conductor', () => {
       asked: { method: 'DELETE', path: `${PODS}/database` },
       says: 'only the Pods that guests of Kilonova run in',
     },
+    {
+      what: 'gives no snapshot to what is no Image',
+      asked: { method: 'PATCH', path: `${SNAPSHOTS}/copy`, body: ownedBy({ kind: 'Instance' }) },
+      says: 'has a snapshot of Kilonova go with the Image of its name',
+    },
+    {
+      what: 'gives no snapshot to the Image of another',
+      asked: { method: 'PATCH', path: `${SNAPSHOTS}/copy`, body: ownedBy({ name: 'golden' }) },
+      says: 'has a snapshot of Kilonova go with the Image of its name',
+    },
+    {
+      what: 'gives away no snapshot that is not Kilonova’s',
+      asked: { method: 'PATCH', path: `${SNAPSHOTS}/foreign`, body: ownedBy({ name: 'foreign' }) },
+      says: 'has a snapshot of Kilonova go with the Image of its name',
+    },
+    {
+      what: 'changes nothing else of a snapshot',
+      asked: { method: 'PATCH', path: `${SNAPSHOTS}/copy`, body: { metadata: { labels: { [UID]: null } } } },
+      says: 'and changes nothing else of one',
+    },
+    {
+      what: 'changes nothing of what a snapshot is of',
+      asked: { method: 'PATCH', path: `${SNAPSHOTS}/copy`, body: { spec: { failureDeadline: '1s' } } },
+      says: 'and changes nothing else of one',
+    },
   ])('$what', async ({ asked, says }) => {
     const { status, message } = await byConductor(asked)
 
     expect(message).toContain("ValidatingAdmissionPolicy 'kilonova-conductor-guests'")
     expect(message).toContain(says)
     expect(status).toBe(422)
+  })
+
+  it('has a snapshot go with its Image', async () => {
+    const config = loadKubeConfig({ path: plane.kubeconfigPath })
+    const user = { kind: 'static', headers: bearer(token) } as const
+    const client = HttpKubeClient.fromKubeConfig({ ...config, user }, { clock })
+    const ownership = new KubeVirtSnapshotOwnership({ client, clock, log: captureLog().log })
+    const guest = { namespace: 'default', name: 'web', uid: 'uid-of-web' }
+    const image = {
+      apiVersion: 'compute.kilonova.dev/v1alpha1',
+      kind: 'Image',
+      name: 'copy',
+      uid: 'uid-of-copy',
+    }
+
+    await ownership.giveTo(serviceContext('req-1'), guest, 'copy', image)
+
+    const { body } = await ask(plane, {}, { method: 'GET', path: `${SNAPSHOTS}/copy` })
+    expect(body).toMatchObject({ metadata: { ownerReferences: [image] } })
+    await client.close()
   })
 
   it('assigns a guest, lets it move, makes it nobody’s, and takes it away from a dead host', async () => {

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { IMAGE } from '../../src/apis/v1alpha1/image.ts'
 import type { InstanceActionSpec } from '../../src/apis/v1alpha1/instance-action.ts'
 import { requestIdOf } from '../../src/common/ids.ts'
+import { isNotFound } from '../../src/kube/api-error.ts'
 import { VIRTUAL_MACHINE_INSTANCE, type VirtualMachineInstance } from '../../src/virt/kubevirt/resources.ts'
+import { VIRTUAL_MACHINE_SNAPSHOT } from '../../src/virt/kubevirt/snapshot-resource.ts'
 import { leave } from './audit.ts'
 import { makeImage } from './catalogue.ts'
 import { eventually } from './eventually.ts'
@@ -228,6 +230,15 @@ export function describeOperations(makeWorld: MakeWorld, guests: Guests = 'simul
       expect((await project.launch('copy', { image: imageName })).status.powerState).toBe('RUNNING')
       const again = await project.done({ action: 'createImage', instance: 'original', imageName })
       expect(again.status?.message).toBe(`Image ${imageName} exists already: give the new one another name.`)
+
+      await world.client.delete(IMAGE, { name: imageName })
+
+      const ref = { namespace: project.namespace, name: imageName }
+      await eventually('its snapshot is gone', async () =>
+        world.client.get(VIRTUAL_MACHINE_SNAPSHOT, ref).then(() => false, isNotFound),
+      )
+      // The name is free again, for what the disk is now.
+      await project.perform({ action: 'createImage', instance: 'original', imageName })
     })
 
     it('the console’s last lines are in the record that asked for them', async () => {

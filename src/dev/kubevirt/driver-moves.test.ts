@@ -280,6 +280,17 @@ describe('snapshot', () => {
     )
   })
 
+  it('is taken up by the same request, and by no later one: it is of another time', async () => {
+    const guest = await spawn(ON_DISK)
+    const options = { name: `${guest.name}-copy` }
+    const source = await driver.snapshot(ctx, guest, options)
+
+    expect(await driver.snapshot(ctx, guest, options)).toEqual(source)
+    await expect(driver.snapshot(serviceContext('req-2'), guest, options)).rejects.toThrow(
+      `there is a VirtualMachineSnapshot ${guest.name}-copy of an earlier request`,
+    )
+  })
+
   it('does not take the snapshot of another for its own', async () => {
     const [guest, second] = [await spawn(ON_DISK), await spawn(ON_DISK)]
     await driver.snapshot(ctx, guest, { name: `${guest.name}-copy` })

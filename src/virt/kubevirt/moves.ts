@@ -75,7 +75,8 @@ export class KubeVirtMoves {
     const vm = await this.#vm(guest, this.#options.host)
     const log = this.#deps.log.with(ctx, guest.uid)
     const deps = { client, clock, log, requests: this.#requests }
-    return new Snapshot(deps, this.#options.host, guest, options).take(vm)
+    const request = { ...options, requestId: ctx.requestId }
+    return new Snapshot(deps, this.#options.host, guest, request).take(vm)
   }
 
   /** This host's, or that of the host it was moved to. */

@@ -8,7 +8,7 @@ import type { GuestRef } from '../driver.ts'
 import type { SnapshotOptions, SnapshotSource } from '../guest-moves.ts'
 import { followObject } from './follow-object.ts'
 import type { MoveRequests } from './move-requests.ts'
-import { HOST_LABEL, hostLabelValue, INSTANCE_UID_LABEL } from './ownership.ts'
+import { HOST_LABEL, hostLabelValue, INSTANCE_UID_LABEL, REQUEST_ID_ANNOTATION } from './ownership.ts'
 import type { VirtualMachine } from './resources.ts'
 import {
   VIRTUAL_MACHINE_SNAPSHOT,
@@ -29,14 +29,19 @@ const NOT_SERVED =
 const NO_DISK =
   'the root disk is the image itself (a containerDisk), and what the guest writes to it is never kept; use an image with a dataVolume or a persistentVolumeClaim'
 
+export interface SnapshotRequest extends SnapshotOptions {
+  /** The request it is taken for: another's snapshot of that name is of another time. */
+  readonly requestId: string
+}
+
 /** Copies the root disk of one guest. */
 export class Snapshot {
   readonly #deps: SnapshotDeps
   readonly #host: string
   readonly #guest: GuestRef
-  readonly #options: SnapshotOptions
+  readonly #options: SnapshotRequest
 
-  constructor(deps: SnapshotDeps, host: string, guest: GuestRef, options: SnapshotOptions) {
+  constructor(deps: SnapshotDeps, host: string, guest: GuestRef, options: SnapshotRequest) {
     this.#deps = deps
     this.#host = host
     this.#guest = guest
@@ -59,6 +64,10 @@ export class Snapshot {
     const made = await requests.make(VIRTUAL_MACHINE_SNAPSHOT, this.#snapshot())
     if (made.metadata.labels?.[INSTANCE_UID_LABEL] !== this.#guest.uid) {
       throw this.#failure(`there is a VirtualMachineSnapshot ${name} of something else`)
+    }
+    if (made.metadata.annotations?.[REQUEST_ID_ANNOTATION] !== this.#options.requestId) {
+      const advice = 'remove it, or give the image another name'
+      throw this.#failure(`there is a VirtualMachineSnapshot ${name} of an earlier request: ${advice}`)
     }
     log.info('Takes a snapshot', { name })
     const followed = { type: VIRTUAL_MACHINE_SNAPSHOT, object: made, signal }
@@ -86,7 +95,7 @@ export class Snapshot {
     return { snapshot: { namespace, name } }
   }
 
-  /** It belongs to nobody, so that it outlives the instance. */
+  /** It belongs to nobody until there is its Image, so that it outlives the instance. */
   #snapshot(): VirtualMachineSnapshot {
     const { namespace, name, uid } = this.#guest
     return {
@@ -100,6 +109,7 @@ export class Snapshot {
           [INSTANCE_UID_LABEL]: uid,
           [HOST_LABEL]: hostLabelValue(this.#host),
         },
+        annotations: { [REQUEST_ID_ANNOTATION]: this.#options.requestId },
       },
       spec: { source: { apiGroup: 'kubevirt.io', kind: 'VirtualMachine', name } },
     }

@@ -1,3 +1,4 @@
+import { IMAGE, type Image } from '../../../src/apis/v1alpha1/image.ts'
 import { INSTANCE, type Instance } from '../../../src/apis/v1alpha1/instance.ts'
 import type { Clock } from '../../../src/common/clock.ts'
 import type { Logger } from '../../../src/common/log.ts'
@@ -7,25 +8,28 @@ import { Informer } from '../../../src/kube/informer.ts'
 import { type KubeObject, refOf, type ResourceType } from '../../../src/kube/resource.ts'
 import { isOwnedBy } from '../../../src/virt/kubevirt/ownership.ts'
 import { SECRET, VIRTUAL_MACHINE, type VirtualMachine } from '../../../src/virt/kubevirt/resources.ts'
+import { VIRTUAL_MACHINE_SNAPSHOT } from '../../../src/virt/kubevirt/snapshot-resource.ts'
 
 /** Keeps what is deleted until nothing of what it owns is left: the garbage collector takes it off. */
 const FOREGROUND = 'foregroundDeletion'
 
 /**
  * What of Kubernetes' garbage collector matters here, for a kube-apiserver alone has none: what an Instance owned goes after it (an
- * instance that no host has, and one whose host is down, leave that to it), and a VirtualMachine goes after its disks, of
- * which nobody makes any here.
+ * instance that no host has, and one whose host is down, leave that to it), a VirtualMachine goes after its disks, of
+ * which nobody makes any here, and a snapshot after its Image.
  */
 export class InstanceGarbage {
   readonly #client: KubeClient
   readonly #instances: Informer<Instance>
   readonly #machines: Informer<VirtualMachine>
+  readonly #images: Informer<Image>
   readonly #removing = new Set<Promise<void>>()
 
   constructor(deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger }) {
     this.#client = deps.client
     this.#instances = new Informer(deps, { type: INSTANCE })
     this.#machines = new Informer(deps, { type: VIRTUAL_MACHINE })
+    this.#images = new Informer(deps, { type: IMAGE })
   }
 
   start(): void {
@@ -36,8 +40,12 @@ export class InstanceGarbage {
       if (type !== 'deleted' && object.metadata.finalizers?.includes(FOREGROUND))
         this.#do(this.#letGo(object))
     })
+    this.#images.onChange(({ type, object: { metadata } }) => {
+      if (type === 'deleted') this.#do(this.#removeSnapshots(metadata.uid ?? ''))
+    })
     this.#instances.start()
     this.#machines.start()
+    this.#images.start()
   }
 
   #do(work: Promise<void>): void {
@@ -53,7 +61,7 @@ export class InstanceGarbage {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#instances.stop(), this.#machines.stop()])
+    await Promise.all([this.#instances.stop(), this.#machines.stop(), this.#images.stop()])
     await Promise.all(this.#removing)
   }
 
@@ -62,6 +70,14 @@ export class InstanceGarbage {
       this.#removeAll(VIRTUAL_MACHINE, namespace, uid),
       this.#removeAll(SECRET, namespace, uid),
     ])
+  }
+
+  async #removeSnapshots(imageUid: string): Promise<void> {
+    const { items } = await this.#client.list(VIRTUAL_MACHINE_SNAPSHOT)
+    const owned = items.filter(({ metadata }) =>
+      metadata.ownerReferences?.some(({ uid }) => uid === imageUid),
+    )
+    for (const snapshot of owned) await this.#client.delete(VIRTUAL_MACHINE_SNAPSHOT, refOf(snapshot))
   }
 
   async #removeAll<T extends KubeObject>(

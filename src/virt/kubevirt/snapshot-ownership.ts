@@ -1,0 +1,71 @@
+import type { RequestContext } from '../../common/context.ts'
+import type { Clock } from '../../common/clock.ts'
+import type { Logger } from '../../common/log.ts'
+import { isConflict, isNotFound } from '../../kube/api-error.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { refOf } from '../../kube/resource.ts'
+import type { GuestRef } from '../driver.ts'
+import type { ImageReference, SnapshotOwnership } from '../snapshot-ownership.ts'
+import { INSTANCE_UID_LABEL } from './ownership.ts'
+import { retrying } from './retrying.ts'
+import { VIRTUAL_MACHINE_SNAPSHOT, type VirtualMachineSnapshot } from './snapshot-resource.ts'
+import { toUnavailable } from './to-unavailable.ts'
+
+/** Has Kubernetes' garbage collector remove a VirtualMachineSnapshot after its Image. KubeVirt removes what it holds. */
+export class KubeVirtSnapshotOwnership implements SnapshotOwnership {
+  readonly #client: KubeClient
+  readonly #clock: Clock
+  readonly #log: Logger
+
+  constructor(deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger }) {
+    this.#client = deps.client
+    this.#clock = deps.clock
+    this.#log = deps.log.named('nova.virt.kubevirt.snapshot')
+  }
+
+  async giveTo(ctx: RequestContext, guest: GuestRef, name: string, image: ImageReference): Promise<void> {
+    const log = this.#log.with(ctx, guest.uid)
+    try {
+      for (;;) {
+        const snapshot = await this.#find(guest, name)
+        if (snapshot?.metadata.labels?.[INSTANCE_UID_LABEL] !== guest.uid) {
+          return log.warn('There is no snapshot to go with the image', { name, image: image.name })
+        }
+        const { ownerReferences: owners = [] } = snapshot.metadata
+        if (owners.some(({ uid }) => uid === image.uid)) return
+        if (await this.#write(snapshot, [...owners, image])) {
+          return log.info('The snapshot goes with its image', { name, image: image.name })
+        }
+      }
+    } catch (error) {
+      toUnavailable(error)
+    }
+  }
+
+  async #find({ namespace }: GuestRef, name: string): Promise<VirtualMachineSnapshot | undefined> {
+    try {
+      return await retrying(this.#clock, async () =>
+        this.#client.get(VIRTUAL_MACHINE_SNAPSHOT, { namespace, name }),
+      )
+    } catch (error) {
+      // One that names nothing means that the kind is not served.
+      if (isNotFound(error) && error.details?.name === name) return undefined
+      throw error
+    }
+  }
+
+  /** Whether it was written: over this very version, so that what KubeVirt writes meanwhile is not lost. */
+  async #write(snapshot: VirtualMachineSnapshot, ownerReferences: readonly object[]): Promise<boolean> {
+    const { resourceVersion } = snapshot.metadata
+    const patch = { metadata: { ownerReferences } }
+    try {
+      await retrying(this.#clock, async () =>
+        this.#client.mergePatch(VIRTUAL_MACHINE_SNAPSHOT, refOf(snapshot), patch, { resourceVersion }),
+      )
+      return true
+    } catch (error) {
+      if (isConflict(error) || isNotFound(error)) return false
+      throw error
+    }
+  }
+}
