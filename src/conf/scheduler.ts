@@ -50,8 +50,11 @@ function multipliers(
           if (!names.includes(name)) {
             throw new UsageError(`there is no ${thing} '${name}'; there are ${names.join(', ')}`)
           }
-          if (!/^-?\d+(\.\d+)?$/.test(number)) throw new UsageError(`'${number}' is no ${what}`)
-          return [name, Number(number)]
+          const value = number.trim() === '' ? Number.NaN : Number(number)
+          if (!Number.isFinite(value)) {
+            throw new UsageError(`'${number}' is no ${what} of ${name}; give a number, such as 2, 0.5 or -1`)
+          }
+          return [name, value]
         }),
       ),
   }

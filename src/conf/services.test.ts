@@ -92,11 +92,11 @@ describe('the services’ options', () => {
       '--log-levels',
       'nova.rpc=debug,nova=warn',
       '--weight-multipliers',
-      'RAMWeigher=-1.5,CPUWeigher=0',
+      'RAMWeigher=-1.5,CPUWeigher=0,DiskWeigher=1e-7',
     ]
     expect(readOptions(SCHEDULER_OPTIONS, argv, {})).toMatchObject({
       logLevels: { 'nova.rpc': 'debug', nova: 'warn' },
-      weightMultipliers: { RAMWeigher: -1.5, CPUWeigher: 0 },
+      weightMultipliers: { RAMWeigher: -1.5, CPUWeigher: 0, DiskWeigher: 1e-7 },
     })
   })
 
@@ -124,7 +124,11 @@ describe('the services’ options', () => {
       says: "there is no weigher 'PCIWeigher'; there are RAMWeigher,",
     },
     { argv: ['--weight-multipliers', 'toString=1'], says: "there is no weigher 'toString'" },
-    { argv: ['--weight-multipliers', 'RAMWeigher=x'], says: "--weight-multipliers: 'x' is no multiplier" },
+    {
+      argv: ['--weight-multipliers', 'RAMWeigher=x'],
+      says: "--weight-multipliers: 'x' is no multiplier of RAMWeigher; give a number",
+    },
+    { argv: ['--weight-multipliers', 'RAMWeigher=Infinity'], says: "'Infinity' is no multiplier" },
     { argv: ['--weight-multipliers', 'RAMWeigher'], says: "--weight-multipliers: '' is no multiplier" },
     {
       argv: ['--image-props-weight-setting', 'os_version=1'],

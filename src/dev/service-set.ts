@@ -70,13 +70,16 @@ export class ServiceSet {
     await Promise.all(this.names.map((name) => this.start(name)))
   }
 
-  /** Starts a service by its name; `nova-scheduler-2` is a second one beside the first. */
-  async start(name: string): Promise<void> {
+  /**
+   * Starts a service by its name; `nova-scheduler-2` is a second one beside the first.
+   * @param env settings of this one alone
+   */
+  async start(name: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
     const sink = openLog({ ...this.#options.log, file: this.logFile(name) })
     const client = this.#deps.openClient(name)
     const transport = this.#deps.openTransport(senderOfService(name), sink.logger)
     const deps = { client, transport, clock: this.#deps.clock, ids: new RandomIds(), log: sink.logger }
-    const service = this.#build(name, deps)
+    const service = this.#build(name, deps, { ...this.#options.env, ...env })
     this.#running.set(name, { service, client, transport, sink })
     try {
       await service.start()
@@ -113,8 +116,7 @@ export class ServiceSet {
     await Promise.all([...this.#running.keys()].map((name) => this.stop(name)))
   }
 
-  #build(name: string, deps: ServiceDeps): Service {
-    const { env } = this.#options
+  #build(name: string, deps: ServiceDeps, env: Readonly<Record<string, string>>): Service {
     const identity = `${name}_${deps.ids.uuid().slice(0, 8)}`
     const sender = senderOfService(name)
     switch (sender.service) {

@@ -57,6 +57,7 @@ export class NatsLink {
   #backSince = Number.NEGATIVE_INFINITY
   /** What was said of our waiting since the last connection. */
   readonly #said = new Set<ConnectTrouble['kind']>()
+  #trouble: string | undefined
 
   constructor(
     deps: { readonly clock: Clock; readonly log: Logger },
@@ -75,6 +76,11 @@ export class NatsLink {
   /** The live connection, if there is one. */
   get session(): NatsSession | undefined {
     return this.#session
+  }
+
+  /** Why the last try to connect failed, and to whom; until one succeeds. */
+  get trouble(): string | undefined {
+    return this.#trouble
   }
 
   /** Whether a lost broker was found again so lately that others may still be looking for it. */
@@ -134,6 +140,7 @@ export class NatsLink {
       }
       this.#session = { nc, js, jsm, newInbox: () => createInbox(this.#options.inboxPrefix) }
       this.#said.clear()
+      this.#trouble = undefined
       this.#log.info('Connected to the message broker', { server: nc.getServer() })
       void this.#watchRights(nc)
       for (const setUp of this.#attached) this.#setUp(this.#session, setUp)
@@ -199,6 +206,7 @@ export class NatsLink {
         await nc.close()
       } catch (error) {
         const trouble = connectTroubleOf(error)
+        this.#trouble = `${[this.#options.servers].flat().join(', ')}: ${trouble.reason}`
         this.#sayWaiting(trouble)
         await this.#clock.sleep(redial.pauseMs(trouble.costly), this.closed).catch(() => undefined)
       }

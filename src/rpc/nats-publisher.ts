@@ -58,9 +58,10 @@ export class NatsPublisher {
   async session(about: Target, timeoutMs: number): Promise<NatsSession> {
     const session = await this.#link.sessionWithin(timeoutMs)
     if (session) return session
+    const why = this.#link.trouble === undefined ? '' : `: ${this.#link.trouble}`
     const reason = this.#link.closed.aborted
       ? 'the transport is closed'
-      : `no message broker for ${timeoutMs} ms`
+      : `no message broker for ${timeoutMs} ms${why}`
     throw new MessageDeliveryFailure({ ...about, reason })
   }
 

@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { stringify } from 'yaml'
 import { describePlacement } from './describe-placement.ts'
-import { readManifest, UnfitManifest } from './dry-run.ts'
 import { describeExplanations } from './explain.ts'
 
 const PLACEMENT = {
@@ -16,63 +14,6 @@ const PLACEMENT = {
     { host: 'node-10', weight: 1.25, weighers: { RAMWeigher: 1.5, IoOpsWeigher: -0.25 } },
   ],
 }
-
-/** The hints of an instance, after its manifest was read. */
-function hintsIn(schedulerHints: object): object | undefined {
-  const text = stringify({
-    kind: 'Instance',
-    metadata: { name: 'web' },
-    spec: { flavor: 'f', image: 'i', schedulerHints },
-  })
-  return readManifest(text, 'default').spec.schedulerHints
-}
-
-describe('a manifest', () => {
-  it('is read as far as it matters for where the instance goes', () => {
-    const text = `
-kind: Instance
-metadata: { name: web, namespace: shop }
-spec: { flavor: m1.tiny, image: cirros, availabilityZone: west, schedulerHints: { group: web }, userData: aGk= }`
-    expect(readManifest(text, 'default')).toMatchObject({
-      metadata: { name: 'web', namespace: 'shop' },
-      spec: {
-        flavor: 'm1.tiny',
-        image: 'cirros',
-        availabilityZone: 'west',
-        schedulerHints: { group: 'web' },
-      },
-    })
-  })
-
-  it('keeps all the hints', () => {
-    const hints = {
-      group: 'web',
-      different_host: ['a'],
-      same_host: ['b'],
-      build_near_host_ip: '10.0.0.1',
-      cidr: '/16',
-    }
-    expect(hintsIn(hints)).toEqual(hints)
-  })
-
-  it.each([
-    [{ build_near_host_ip: 'node-1' }, 'this is no IP address'],
-    [{ build_near_host_ip: 'fe80::1%eth0' }, 'this is no IP address'],
-    [{ build_near_host_ip: '10.0.0.1', cidr: '24' }, 'cidr'],
-    [{ build_near_host_ip: 'fd00::1', cidr: '/129' }, 'cidr'],
-    [{ build_near_host_ip: '10.0.0.1', cidr: '/33' }, 'this needs build_near_host_ip, and is no longer'],
-    [{ cidr: '/24' }, 'this needs build_near_host_ip'],
-  ])('with a hint that means nothing is refused: %j', (hints, says) => {
-    expect(() => hintsIn(hints)).toThrow(says)
-  })
-
-  it.each(['', 'kind: Pod', 'kind: Instance\nmetadata: {}\nspec: { flavor: m1.tiny }', '{'])(
-    'that is none of an Instance is refused: %j',
-    (text) => {
-      expect(() => readManifest(text, 'default')).toThrow(UnfitManifest)
-    },
-  )
-})
 
 describe('a decision in lines', () => {
   it('tells the host, the alternates, what the filters took out, and the best', () => {
@@ -111,6 +52,13 @@ describe('a decision in lines', () => {
     expect(describeExplanations('web', [one])).toContain(
       'create of web at 2026-01-01T00:00:00Z (req-1): under way\nHost:        node-2',
     )
+    const message = 'Exceeded maximum number of build attempts (1) on node-2.'
+    expect(describeExplanations('web', [{ ...one, result: 'Error', message }])).toContain(
+      'create of web at 2026-01-01T00:00:00Z (req-1): Error: Exceeded maximum number of build attempts (1) on node-2.\nHost:        node-2',
+    )
+    const nowhere = { ...PLACEMENT, host: '', weighed: [] }
+    const none = { ...one, result: 'Error', message: 'No valid host was found. …', placement: nowhere }
+    expect(describeExplanations('web', [none])).toContain('(req-1): Error\nNo valid host was found. ')
     expect(describeExplanations('web', [])).toContain('No decision on web is recorded')
   })
 })

@@ -56,11 +56,13 @@ function toExplanation({ spec, status }: InstanceAction): Explanation[] {
 /** Decisions in lines to read. */
 export function describeExplanations(name: string, explanations: readonly Explanation[]): string {
   if (explanations.length === 0) {
-    return `No decision on ${name} is recorded: it has not been scheduled yet, or the records of its operations have gone.\n`
+    return `No decision on ${name} is recorded: none was made yet, or the records of its operations have gone.\n`
   }
   return explanations
-    .map(({ action, requestId, startTime, result, placement: decision }) => {
-      const end = result === undefined ? 'under way' : result
+    .map(({ action, requestId, startTime, result, message, placement: decision }) => {
+      // Without a host the decision itself says it.
+      const why = message === undefined || decision.host === '' ? '' : `: ${message}`
+      const end = result === undefined ? 'under way' : `${result}${why}`
       return `${action} of ${name} at ${startTime} (${requestId}): ${end}\n${describePlacement(decision)}`
     })
     .join('\n')

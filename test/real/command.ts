@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { program } from './parts/programs.ts'
+import { MAIN } from './service-process.ts'
 
 export interface Outcome {
   readonly failed: boolean
@@ -47,4 +48,25 @@ export class CommandLine {
     if (failed) throw new Error(`${name} ${args.join(' ')} failed:\n${err}${out}`)
     return out
   }
+}
+
+export interface Exit {
+  readonly exitCode: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** `kilonova` as a user types it, run to its end. One that takes longer than any time limit it was given has no exit code. */
+export function runKilonova(
+  args: readonly string[],
+  { env = {}, input = '' }: { readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
+): Promise<Exit> {
+  const { promise, resolve } = Promise.withResolvers<Exit>()
+  const options = { env: { ...process.env, ...env }, timeout: 60_000 }
+  const child = execFile(process.execPath, [MAIN, ...args], options, (_error, out, err) => {
+    resolve({ exitCode: child.exitCode, out, err })
+  })
+  child.stdin?.on('error', () => undefined)
+  child.stdin?.end(input)
+  return promise
 }

@@ -39,6 +39,11 @@ export interface RealWorldOptions {
   readonly apiserverArgs?: readonly string[]
 }
 
+export interface RealWorld extends World {
+  /** What a service is told: whoever has it can speak in its name. */
+  envOf(name: string): Promise<Readonly<Record<string, string>>>
+}
+
 /** Where the services are let in, and how. */
 interface Doors {
   readonly broker: Broker
@@ -56,7 +61,7 @@ interface Doors {
 export async function makeRealWorld(
   options: WorldOptions = {},
   { installed, apiserverArgs = [] }: RealWorldOptions = {},
-): Promise<World> {
+): Promise<RealWorld> {
   const plane = await startControlPlane({ extraArgs: apiserverArgs })
   const client = HttpKubeClient.fromKubeConfig(loadKubeConfig({ path: plane.kubeconfigPath }), { clock })
   const hosts = nodeNames(options.nodes ?? 3)
@@ -90,7 +95,11 @@ export async function makeRealWorld(
     ...options.env,
     ...doors.env,
   }
-  const processes = new ServiceProcesses(folder, async (name) => ({ ...env, ...(await doors.access(name)) }))
+  const envOf = async (name: string): Promise<Readonly<Record<string, string>>> => ({
+    ...env,
+    ...(await doors.access(name)),
+  })
+  const processes = new ServiceProcesses(folder, envOf)
   const agents = hosts.map((host) => `nova-compute-${host}`)
   const names = ['nova-api', 'nova-scheduler', 'nova-conductor', ...agents]
   await Promise.all([subresources.start(), ...names.map((name) => processes.start(name))])
@@ -115,11 +124,12 @@ export async function makeRealWorld(
     },
     services: {
       names,
-      start: (name) => processes.start(name),
+      start: (name, own) => processes.start(name, own),
       stop: (name) => processes.stop(name),
       kill: (name) => processes.kill(name),
       log: (name) => processes.log(name),
     },
+    envOf,
     namespace: () => makeNamespace(client),
     stop: async () => {
       follower.stop()

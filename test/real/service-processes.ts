@@ -9,16 +9,16 @@ export class ServiceProcesses {
   readonly #envOf: (name: string) => Promise<Env>
   readonly #processes = new Map<string, ServiceProcess>()
 
-  /** @param envOf what a service is told: the same for every process of its name */
+  /** @param envOf what every process of a name is told */
   constructor(folder: string, envOf: (name: string) => Promise<Env>) {
     this.#folder = folder
     this.#envOf = envOf
   }
 
-  async start(name: string): Promise<void> {
-    const env = await this.#envOf(name)
-    const known = this.#processes.get(name)
-    const process = known ?? new ServiceProcess(argumentsOf(name), env, join(this.#folder, `${name}.log`))
+  /** @param own settings of this process alone */
+  async start(name: string, own: Env = {}): Promise<void> {
+    const env = { ...(await this.#envOf(name)), ...own }
+    const process = new ServiceProcess(argumentsOf(name), env, join(this.#folder, `${name}.log`))
     this.#processes.set(name, process)
     await process.start()
   }

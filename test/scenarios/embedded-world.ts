@@ -62,7 +62,7 @@ export async function makeEmbeddedWorld(
     },
     services: {
       names: services.names,
-      start: (name) => services.start(name),
+      start: (name, own) => services.start(name, own),
       stop: (name) => services.stop(name),
       kill: (name) => services.kill(name),
       log: (name) => {

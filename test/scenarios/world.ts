@@ -41,8 +41,11 @@ export interface World {
   /** The services by name: `nova-api`, `nova-compute-node-1`. */
   readonly services: {
     readonly names: readonly string[]
-    /** Also a second one beside the first, as `nova-scheduler-2`. Resolves when it says that it has started. */
-    start(name: string): Promise<void>
+    /**
+     * Also a second one beside the first, as `nova-scheduler-2`. Resolves when it says that it has started.
+     * @param env settings of this one alone
+     */
+    start(name: string, env?: Readonly<Record<string, string>>): Promise<void>
     /** In order: it drains. */
     stop(name: string): Promise<void>
     /** At once, in the middle of whatever it does. */
