@@ -39,7 +39,9 @@ export function optionsSchema(command: string, options: Options): Schema {
 
 /** Option names whose choices only their own parser knows. */
 const CHOICES: Readonly<Record<string, (help: string) => Schema>> = {
-  enabledFilters: (help) => listOf({ type: 'string', enum: Object.keys(FILTERS) }, help),
+  // Of a value that is none of an enum Helm does not say what it is.
+  enabledFilters: (help) =>
+    listOf({ type: 'string', pattern: `^(${Object.keys(FILTERS).join('|')})$` }, help),
   weightMultipliers: (help) => {
     return object(help, Object.fromEntries(Object.keys(WEIGHERS).map((name) => [name, { type: 'number' }])))
   },

@@ -59,6 +59,7 @@ const workload = z.looseObject({
       .optional(),
   }),
 })
+const deployment = z.looseObject({ spec: z.looseObject({ strategy: z.unknown() }) })
 const cronJob = z.looseObject({ spec: z.looseObject({ jobTemplate: workload }) })
 
 interface Pod {
@@ -284,8 +285,16 @@ describe.skipIf(needed !== undefined)('the chart', () => {
       says: "'/scheduler/options/maxAttempts': maximum: got 17, want 16",
     },
     {
-      set: 'scheduler.options.enabledFilters={RamFilter}',
-      says: "value must be one of 'AggregateImagePropertiesIsolation'",
+      set: 'scheduler.options.enabledFilters={ComputeFilter,RamFilter}',
+      says: "'/scheduler/options/enabledFilters/1': 'RamFilter' does not match pattern '^(AggregateImagePropertiesIsolation|",
+    },
+    {
+      set: 'scheduler.options.weightMultipliers.PCIWeigher=1',
+      says: "'/scheduler/options/weightMultipliers': additional properties 'PCIWeigher' not allowed",
+    },
+    {
+      set: 'scheduler.options.weightMultipliers.RAMWeigher=much',
+      says: "'/scheduler/options/weightMultipliers/RAMWeigher': got string, want number",
     },
     {
       set: 'logging.level=loud',
@@ -318,6 +327,43 @@ describe.skipIf(needed !== undefined)('the chart', () => {
     expect(failed).toBe(true)
     expect(err).toContain(says)
   })
+
+  it.each(['0.0000001', '1000000', '-1.5', '1e30'])(
+    'hands the multiplier %s on as a number that the scheduler takes',
+    async (multiplier) => {
+      const set = `--set-json=scheduler.options.weightMultipliers={"RAMWeigher":${multiplier}}`
+      const env = Object.fromEntries(
+        podsOf(await offline.must('helm', [...RENDER, set]))
+          .flatMap(({ pod }) => pod.spec.containers)
+          .flatMap((container) => (container.name === 'scheduler' ? container.env : []))
+          .map((one) => [one.name, one.value]),
+      )
+      expect(readOptions(SCHEDULER_OPTIONS, [], env).weightMultipliers).toEqual({
+        RAMWeigher: Number(multiplier),
+      })
+    },
+  )
+
+  it.each([1, 2, 3])(
+    'keeps all present Pods of %i replicas until a new one is ready: one that does not come up changes nothing',
+    async (replicas) => {
+      const services = ['api', 'scheduler', 'conductor', 'natsAuth']
+      const set = services.map((service) => `--set=${service}.replicas=${replicas}`)
+      const deployments = objectsOf(await offline.must('helm', [...RENDER, ...set])).filter(
+        ({ kind }) => kind === 'Deployment',
+      )
+      expect(deployments).toHaveLength(services.length)
+      for (const one of deployments) {
+        expect(deployment.parse(one).spec).toMatchObject({
+          replicas,
+          strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+          template: {
+            spec: { containers: [{ readinessProbe: { httpGet: { path: '/readyz' } } }] },
+          },
+        })
+      }
+    },
+  )
 
   it('refuses a cluster that is too old', async () => {
     const { failed, err } = await offline.run('helm', [...RENDER, '--kube-version=1.30.0'])
