@@ -15,9 +15,10 @@ const NUMBERS: Readonly<Record<string, number>> = {
   ...Object.fromEntries(Object.values(WEIGHERS).map(({ key }) => [key, Number.NEGATIVE_INFINITY])),
 }
 
-/** What of an aggregate's metadata is no number where it has to be one, in words. */
+/** What of an aggregate's metadata is no number where it has to be one, in words; in the order of the keys. */
 export function nonsenseIn(metadata: Readonly<Record<string, string>>): readonly string[] {
-  return Object.entries(metadata).flatMap(([key, value]) => {
+  const entries = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))
+  return entries.flatMap(([key, value]) => {
     const least = NUMBERS[key]
     if (least === undefined) return []
     const number = value.trim() === '' ? Number.NaN : Number(value)

@@ -121,6 +121,13 @@ describe('nonsense in metadata', () => {
     [{ cpu_allocation_ratio: '0' }, ["metadata cpu_allocation_ratio '0' is no number it can be"]],
     [{ max_io_ops_per_host: '' }, ["metadata max_io_ops_per_host '' is no number it can be"]],
     [{ reserved_host_cpus: '-1' }, ["metadata reserved_host_cpus '-1' is no number it can be"]],
+    [
+      { ram_weight_multiplier: 'b', cpu_weight_multiplier: 'a' },
+      [
+        "metadata cpu_weight_multiplier 'a' is no number it can be",
+        "metadata ram_weight_multiplier 'b' is no number it can be",
+      ],
+    ],
   ])('%j: %j', (metadata, want) => {
     expect(nonsenseIn(metadata)).toEqual(want)
   })

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { describeAggregates } from '../scenarios/aggregates.ts'
 import { describeBadInput } from '../scenarios/bad-input.ts'
 import { describeBuildSlots } from '../scenarios/build-slots.ts'
 import { describeCarriedFlavors } from '../scenarios/carried-flavors.ts'
@@ -20,6 +21,7 @@ import { describeOperationKills } from '../scenarios/operation-kills.ts'
 import { describeOperations } from '../scenarios/operations.ts'
 import { describeRaces } from '../scenarios/races.ts'
 import { SharedWorlds } from '../scenarios/shared-worlds.ts'
+import { describeTwoSchedulers } from '../scenarios/two-schedulers.ts'
 import type { Manifest } from './chart.ts'
 import { makeFolder, removeFolder } from './parts/folder.ts'
 import { makeRealWorld } from './real-world.ts'
@@ -96,6 +98,7 @@ describe.skipIf(needed !== undefined)(
     describeFailedBuilds(worlds.make)
     describeBuildSlots(worlds.make)
     describePlacement(worlds.make)
+    describeAggregates(worlds.make)
     describeRaces(worlds.make)
     describeLocks(worlds.make)
     describeKubectl(worlds.make)
@@ -136,4 +139,5 @@ describe.skipIf(needed !== undefined)('on a broker that lets everybody send ever
   afterAll(() => worlds.stop())
 
   describeMessages(worlds.make)
+  describeTwoSchedulers(worlds.make)
 })

@@ -4,7 +4,7 @@ import { SystemClock } from '../../src/common/clock.ts'
 import { loggerTo } from '../../src/common/log.ts'
 import { Informer } from '../../src/kube/informer.ts'
 import { VIRTUAL_MACHINE } from '../../src/virt/kubevirt/resources.ts'
-import { INSTANCE_UID_LABEL } from '../../src/virt/kubevirt/ownership.ts'
+import { HOST_LABEL, INSTANCE_UID_LABEL } from '../../src/virt/kubevirt/ownership.ts'
 import { eventually } from './eventually.ts'
 import type { Guests, World } from './world.ts'
 
@@ -29,6 +29,7 @@ export class Bookings {
   readonly #instances: Informer<Instance>
   readonly #vms: Informer<NonNullable<(typeof VIRTUAL_MACHINE)['object']>>
   readonly #vmsOf = new Map<string, Set<string>>()
+  readonly #mostVms = new Map<string, number>()
   /** What was seen that must not be. */
   readonly wrongs: string[] = []
   /** The most that was booked on a host at any time, in MiB of memory. */
@@ -51,6 +52,7 @@ export class Bookings {
     this.#vms.onChange(({ type, object }) => {
       const instance = object.metadata.labels?.[INSTANCE_UID_LABEL]
       if (type === 'added' && instance) this.#saw(instance, object.metadata.uid ?? '')
+      this.#countVms()
     })
     this.#instances.start()
     this.#vms.start()
@@ -69,6 +71,22 @@ export class Bookings {
   /** How many VMs an instance has had. */
   vmsOf(uid: string | undefined): number {
     return this.#vmsOf.get(uid ?? '')?.size ?? 0
+  }
+
+  /** The most VMs of a namespace that were on a host at any time. */
+  mostVms(namespace: string, host: string): number {
+    return this.#mostVms.get(`${namespace}/${host}`) ?? 0
+  }
+
+  #countVms(): void {
+    const counts = new Map<string, number>()
+    for (const { metadata } of this.#vms.store.list()) {
+      const place = `${metadata.namespace}/${metadata.labels?.[HOST_LABEL]}`
+      counts.set(place, (counts.get(place) ?? 0) + 1)
+    }
+    for (const [place, count] of counts) {
+      this.#mostVms.set(place, Math.max(this.#mostVms.get(place) ?? 0, count))
+    }
   }
 
   #saw(instance: string, vm: string): void {

@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { describeAggregates } from './aggregates.ts'
 import { describeBadInput } from './bad-input.ts'
 import { describeBuildSlots } from './build-slots.ts'
 import { describeChosenPolicy } from './chosen-policy.ts'
@@ -19,6 +20,7 @@ describe('on the embedded cluster', () => {
   describeFailedBuilds(makeEmbeddedWorld)
   describeBuildSlots(makeEmbeddedWorld)
   describePlacement(makeEmbeddedWorld)
+  describeAggregates(makeEmbeddedWorld)
   describeChosenPolicy(makeEmbeddedWorld)
   describeRaces(makeEmbeddedWorld)
   describeLocks(makeEmbeddedWorld)

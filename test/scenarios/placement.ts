@@ -1,19 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { COMPUTE_QUOTA, type ComputeQuotaSpec } from '../../src/apis/v1alpha1/compute-quota.ts'
-import {
-  HOST_AGGREGATE,
-  type HostAggregate,
-  type HostAggregateSpec,
-} from '../../src/apis/v1alpha1/host-aggregate.ts'
+import { INSTANCE } from '../../src/apis/v1alpha1/instance.ts'
 import { SERVER_GROUP, type ServerGroupSpec } from '../../src/apis/v1alpha1/server-group.ts'
 import { SystemClock } from '../../src/common/clock.ts'
 import { newRequestId, RandomIds } from '../../src/common/ids.ts'
-import { NODE } from '../../src/dev/nodes.ts'
 import { apiVersionOf } from '../../src/kube/resource.ts'
 import { BuildRequestResolver } from '../../src/objects/build-request-resolver.ts'
 import { RpcClient } from '../../src/rpc/client.ts'
-import { dryRun, readManifest } from '../../src/scheduler/dry-run.ts'
+import { dryRun } from '../../src/scheduler/dry-run.ts'
 import { describeExplanations, explain } from '../../src/scheduler/explain.ts'
+import { readManifest } from '../../src/scheduler/manifest.ts'
 import { SchedulerRpcApi } from '../../src/scheduler/rpcapi.ts'
 import { leave } from './audit.ts'
 import { makeFlavor, setComputeNode } from './catalogue.ts'
@@ -21,7 +17,7 @@ import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
 import { hostsOf, type MakeWorld, type World } from './world.ts'
 
-/** Where instances go: groups, hints, aggregates, zones, traits, quotas. */
+/** Where instances go: groups, hints, traits, quotas. */
 export function describePlacement(makeWorld: MakeWorld): void {
   describe('placement', () => {
     let world: World
@@ -127,77 +123,6 @@ export function describePlacement(makeWorld: MakeWorld): void {
       await remove('first', 'beside', 'away')
     })
 
-    describe('by aggregates', () => {
-      async function aggregate(name: string, spec: HostAggregateSpec): Promise<void> {
-        await world.client.create(HOST_AGGREGATE, {
-          apiVersion: apiVersionOf(HOST_AGGREGATE),
-          kind: HOST_AGGREGATE.kind,
-          metadata: { name },
-          spec,
-        })
-      }
-      async function untilShown(
-        name: string,
-        isWanted: (aggregate: HostAggregate) => boolean,
-      ): Promise<HostAggregate> {
-        return eventually(`aggregate ${name} says so`, async () => {
-          const found = await world.client.get(HOST_AGGREGATE, { name })
-          return isWanted(found) ? found : undefined
-        })
-      }
-      const dissolve = (name: string): Promise<unknown> => world.client.delete(HOST_AGGREGATE, { name })
-      const readyOf = ({ status }: HostAggregate): object | undefined =>
-        status?.conditions?.find(({ type }) => type === 'Ready')
-
-      it('a zone is what an aggregate says, and its hosts those with the labels', async () => {
-        const [host = ''] = hostsOf(world)
-        await world.client.mergePatch(NODE, { name: host }, { metadata: { labels: { rack: 'r1' } } })
-        await aggregate('rack-1', { nodeSelector: { rack: 'r1' }, availabilityZone: 'mars' })
-        const shown = await untilShown('rack-1', ({ status }) => status?.hosts === 1)
-        expect(readyOf(shown)).toMatchObject({ status: 'True' })
-
-        expect(await launch(['martian'], { availabilityZone: 'mars' })).toEqual([host])
-        expect((await project.get('martian')).status.availabilityZone).toBe('mars')
-
-        await remove('martian')
-        await dissolve('rack-1')
-        await world.client.mergePatch(NODE, { name: host }, { metadata: { labels: { rack: null } } })
-      })
-
-      it('ratios hold for its hosts', async () => {
-        const hosts = hostsOf(world)
-        await makeFlavor(world, 'wide', { vcpus: 9, memoryMb: 512, diskGb: 1 })
-        await aggregate('no-overcommit', { hosts, metadata: { cpu_allocation_ratio: '1' } })
-        await untilShown('no-overcommit', ({ status }) => status?.hosts === hosts.length)
-        await project.create('too-wide', { flavor: 'wide' })
-        expect((await project.untilFault('too-wide')).message).toContain('without room: VCPU 9 asked')
-        await remove('too-wide')
-        await dissolve('no-overcommit')
-      })
-
-      it('that cannot be used as it is written says so where it was written, and what can be used is', async () => {
-        const [host = ''] = hostsOf(world)
-        await aggregate('mistaken', {
-          hosts: [host, 'nowhere'],
-          availabilityZone: 'venus',
-          metadata: { ram_allocation_ratio: 'much' },
-        })
-        await aggregate('empty', { nodeSelector: { rack: 'none' } })
-        const shown = await untilShown('mistaken', (one) => readyOf(one) !== undefined)
-        expect(readyOf(shown)).toMatchObject({
-          status: 'False',
-          message: "there is no host nowhere; metadata ram_allocation_ratio 'much' is no number it can be",
-        })
-        const empty = await untilShown('empty', (one) => readyOf(one) !== undefined)
-        expect(readyOf(empty)).toMatchObject({ message: 'no Node that is a host has these labels' })
-
-        expect(await launch(['on-venus'], { availabilityZone: 'venus' })).toEqual([host])
-        await remove('on-venus')
-        await dissolve('mistaken')
-        await dissolve('empty')
-      })
-    })
-
     it('is told beforehand, and nothing is booked; afterwards it can be asked why', async () => {
       const transport = world.broker.connect()
       const ids = new RandomIds()
@@ -207,8 +132,8 @@ export function describePlacement(makeWorld: MakeWorld): void {
         scheduler: new SchedulerRpcApi({ rpc }),
       }
       const ask = async (spec: object): ReturnType<typeof dryRun> => {
-        const text = JSON.stringify({ kind: 'Instance', metadata: { name: 'maybe' }, spec })
-        const instance = readManifest(text, project.namespace)
+        const manifest = { apiVersion: apiVersionOf(INSTANCE), kind: INSTANCE.kind, spec }
+        const instance = readManifest(JSON.stringify(manifest), project.namespace)
         return dryRun(deps, { requestId: newRequestId(ids), user: '-', project: project.namespace }, instance)
       }
       try {
@@ -243,6 +168,25 @@ export function describePlacement(makeWorld: MakeWorld): void {
         `Host:        ${host}, the best of 3 that passed, of 3 considered`,
       )
       await remove('why')
+    })
+
+    it('by what a scheduler that has just begun finds there', async () => {
+      await group('before', { policy: 'anti-affinity' })
+      const spec = { schedulerHints: { group: 'before' } }
+      const [first = ''] = await launch(['before-1'], spec)
+      const [second = ''] = await launch(['before-2'], spec)
+      await project.patch('before-2', { powerState: 'Shutdown' })
+      await project.untilState('before-2', 'stopped')
+
+      await world.services.stop('nova-scheduler')
+      await world.services.start('nova-scheduler')
+
+      const [third] = await launch(['before-3'], spec)
+      expect(new Set([first, second, third])).toEqual(new Set(hostsOf(world)))
+      expect(await launch(['beside-2'], { schedulerHints: { same_host: ['before-2'] } })).toEqual([second])
+      const both = { different_host: ['before-1', 'before-2'] }
+      expect(await launch(['away-from-both'], { schedulerHints: both })).toEqual([third])
+      await remove('before-1', 'before-2', 'before-3', 'beside-2', 'away-from-both')
     })
 
     it('by traits that the flavor asks for', async () => {
