@@ -59,6 +59,10 @@ describe('a decision in lines', () => {
     const nowhere = { ...PLACEMENT, host: '', weighed: [] }
     const none = { ...one, result: 'Error', message: 'No valid host was found. …', placement: nowhere }
     expect(describeExplanations('web', [none])).toContain('(req-1): Error\nNo valid host was found. ')
+    const undecided = { ...one, result: 'Error', message: 'Quota exceeded.', placement: undefined }
+    expect(describeExplanations('web', [undecided])).toBe(
+      'create of web at 2026-01-01T00:00:00Z (req-1): Error: Quota exceeded.\n',
+    )
     expect(describeExplanations('web', [])).toContain('No decision on web is recorded')
   })
 })

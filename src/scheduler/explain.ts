@@ -5,6 +5,7 @@ import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { type Placement, placement } from '../objects/action-progress.ts'
 import { describePlacement } from './describe-placement.ts'
+import { SELECT_DESTINATIONS_STEP } from './placement.ts'
 
 /** Why an operation of an instance brought it to a host, or to none. */
 export interface Explanation {
@@ -13,7 +14,8 @@ export interface Explanation {
   readonly startTime: string
   readonly result?: string | undefined
   readonly message?: string | undefined
-  readonly placement: Placement
+  /** Not there where it failed before there was a decision. */
+  readonly placement?: Placement | undefined
 }
 
 /**
@@ -37,20 +39,27 @@ export async function explain(
     .sort((a, b) => (a.startTime < b.startTime ? 1 : -1))
 }
 
-function toExplanation({ spec, status }: InstanceAction): Explanation[] {
-  const decision = placement.safeParse(status?.placement)
-  if (!decision.success) return []
-  const { action, requestId = '', startTime = '' } = spec
+function toExplanation(action: InstanceAction): Explanation[] {
+  const { spec, status } = action
+  const decision = placement.safeParse(status?.placement).data
+  if (!decision && !failedUndecided(action)) return []
+  const { requestId = '', startTime = '' } = spec
   return [
     {
-      action,
+      action: spec.action,
       requestId,
       startTime,
       result: status?.result,
       message: status?.message,
-      placement: decision.data,
+      placement: decision,
     },
   ]
+}
+
+/** Whether it ended because there could be no decision: over the quota, say, or without the flavor. */
+function failedUndecided({ spec, status }: InstanceAction): boolean {
+  const wasAsked = status?.events?.some(({ name }) => name === SELECT_DESTINATIONS_STEP) ?? false
+  return status?.result === 'Error' && (wasAsked || spec.action === 'create')
 }
 
 /** Decisions in lines to read. */
@@ -60,10 +69,10 @@ export function describeExplanations(name: string, explanations: readonly Explan
   }
   return explanations
     .map(({ action, requestId, startTime, result, message, placement: decision }) => {
-      // Without a host the decision itself says it.
-      const why = message === undefined || decision.host === '' ? '' : `: ${message}`
+      // A decision without a host says it itself.
+      const why = message === undefined || decision?.host === '' ? '' : `: ${message}`
       const end = result === undefined ? 'under way' : `${result}${why}`
-      return `${action} of ${name} at ${startTime} (${requestId}): ${end}\n${describePlacement(decision)}`
+      return `${action} of ${name} at ${startTime} (${requestId}): ${end}\n${decision ? describePlacement(decision) : ''}`
     })
     .join('\n')
 }

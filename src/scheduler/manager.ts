@@ -17,7 +17,13 @@ import { toFault } from '../objects/instance-fault.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
 import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
-import { explainChoice, explainNoValidHost, passedOf, type Selection } from './placement.ts'
+import {
+  explainChoice,
+  explainNoValidHost,
+  passedOf,
+  type Selection,
+  SELECT_DESTINATIONS_STEP,
+} from './placement.ts'
 import { isPreempted } from '../common/errors/preempted.ts'
 import type { BuildInstancesArgs, Destinations } from './rpcapi.ts'
 
@@ -43,9 +49,6 @@ const MAX_ALTERNATES = 8
 
 /** How long the watch may be behind the sender of a message before the API server is asked instead. */
 const CATCH_UP_MS = 250
-
-/** A step of the create action, under Nova's name for it. */
-const STEP = 'scheduler_select_destinations'
 
 /** The server side of the scheduler's messages. nova.scheduler.manager, with the conductor's part of a build. */
 export class SchedulerManager {
@@ -148,7 +151,11 @@ export class SchedulerManager {
     progress: ActionProgress,
   ): Promise<void> {
     const { attempt = 0, triedHosts = [], alternates = [] } = instance.status
-    const step = new StepRecorder(this.#deps.clock, { name: STEP, host: 'nova-scheduler' }, progress)
+    const step = new StepRecorder(
+      this.#deps.clock,
+      { name: SELECT_DESTINATIONS_STEP, host: 'nova-scheduler' },
+      progress,
+    )
     const log = this.#log.with(ctx, request.instance.uid)
     if (attempt >= this.#options.maxAttempts) {
       const error = exhausted(triedHosts, progress)

@@ -22,7 +22,7 @@ import type { FilterScheduler } from './filter-scheduler.ts'
 import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
 import { isPreempted } from '../common/errors/preempted.ts'
-import { explainChoice, explainNoValidHost, passedOf } from './placement.ts'
+import { explainChoice, explainNoValidHost, passedOf, SELECT_DESTINATIONS_STEP } from './placement.ts'
 import type { BuildInstancesArgs } from './rpcapi.ts'
 
 interface MoveDeps {
@@ -35,8 +35,6 @@ interface MoveDeps {
   readonly clock: Clock
   readonly log: Logger
 }
-
-const STEP = 'scheduler_select_destinations'
 
 /**
  * Finds the next host of an instance that has or had one: it is resized, migrated, evacuated, or comes back from the shelf. What
@@ -93,7 +91,11 @@ export class MoveManager {
     const { hosts, scheduler, clock } = this.#deps
     const { migration } = instance.status
     const { uid } = request.instance
-    const step = new StepRecorder(clock, { name: STEP, host: 'nova-scheduler' }, NO_PROGRESS)
+    const step = new StepRecorder(
+      clock,
+      { name: SELECT_DESTINATIONS_STEP, host: 'nova-scheduler' },
+      NO_PROGRESS,
+    )
     const wanted = { ...request, requestedHost: migration?.requestedHost }
     try {
       checkIsStillDown(migration, hosts)

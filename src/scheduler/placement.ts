@@ -2,6 +2,9 @@ import type { Placement } from '../objects/action-progress.ts'
 import type { HostState } from './host-state.ts'
 import type { Shares, WeighedHost } from './weighers/weigh.ts'
 
+/** The name of the step in the record of an operation. Nova's. */
+export const SELECT_DESTINATIONS_STEP = 'scheduler_select_destinations'
+
 /** A decision. Without a host, `placement.filters` says what took them all out. */
 export interface Selection {
   readonly host?: HostState

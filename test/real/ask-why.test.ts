@@ -98,6 +98,19 @@ describe.skipIf(needed !== undefined)('asking where instances go, and why', () =
       expect(out).toMatch(/^ {2}AvailabilityZoneFilter +took out 3: 3 in zone nova, not pluto$/m)
     })
 
+    it('tells of one that could not even be decided on what was in the way', async () => {
+      await project.create('groupless', { schedulerHints: { group: 'nobody' } })
+      await project.untilFault('groupless')
+      await project.actionEnd('groupless', 'create')
+
+      const { exitCode, out } = await explain('instance', 'groupless', '-n', project.namespace)
+
+      expect(exitCode).toBe(0)
+      expect(out).toMatch(
+        /^create of groupless at \S+ \(req-\S+\): Error: Instance group nobody could not be found\.\n$/,
+      )
+    })
+
     it('says that there is no such instance, or not in this namespace', async () => {
       expect(await explain('instance', 'nobody', '-n', project.namespace)).toEqual({
         exitCode: 1,
