@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { RandomIds } from '../common/ids.ts'
+import type { ComputeNodeReport } from '../conductor/rpcapi.ts'
 import { type Agent, ComputeWorld } from '../testing/compute-world.ts'
+import { settle } from '../testing/fake-clock.ts'
 import { until } from '../testing/until.ts'
 import { kube, useKube } from '../testing/use-kube.ts'
 import { ResourceReporter } from './resource-reporter.ts'
@@ -88,6 +90,52 @@ describe('an agent', () => {
     const { reportedAt: _, ...facts } = (await node()).status ?? {}
     expect(before).toMatchObject(facts)
     expect(facts).toMatchObject({ state: 'up', inventory: { vcpus: 8, memoryMb: 16_384, diskGb: 100 } })
+  })
+
+  describe('whose conductor takes its time', () => {
+    /** What the conductor was asked to write, and what lets it answer. */
+    let asked: { readonly report: ComputeNodeReport; readonly answer: () => void }[]
+
+    beforeEach(async () => {
+      await reporter.start()
+      asked = []
+      vi.spyOn(agent.conductor, 'computeNodeReport').mockImplementation(async (_ctx, report) => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        asked.push({ report, answer: resolve })
+        return promise
+      })
+    })
+
+    it('asks it one thing at a time, and tells it last how things are then', async () => {
+      for (const uid of ['a', 'b', 'c']) {
+        agent.tracker.adopt(uid, FLAVOR)
+        await world.clock.advance(10_000)
+      }
+      await until('it was asked', () => asked.length > 0)
+      expect(asked).toHaveLength(1)
+
+      asked[0]?.answer()
+
+      await until('it is asked again', () => asked.length === 2)
+      asked[1]?.answer()
+      await world.clock.advance(10_000)
+      await settle()
+      expect(asked.map(({ report }) => report.usage.vcpus)).toEqual([1, 3])
+    })
+
+    it('reports anew what was being reported when that was asked for', async () => {
+      agent.tracker.adopt('a', FLAVOR)
+      await world.clock.advance(10_000)
+      await until('it was asked', () => asked.length === 1)
+
+      const anew = reporter.reportAnew()
+      asked[0]?.answer()
+
+      await until('it is asked again', () => asked.length === 2)
+      expect(asked[1]?.report).toEqual(asked[0]?.report)
+      asked[1]?.answer()
+      await anew
+    })
   })
 
   it('goes on when it could not look at its host once', async () => {

@@ -39,6 +39,11 @@ export class ResourceReporter {
   readonly #timers: Timer[] = []
   #resources: HostResources | undefined
   #last = ''
+  /** Whether to report what was reported before, too. */
+  #isAnew = false
+  /** Whether something may have changed since the report that is under way. */
+  #isWanted = false
+  #reporting: Promise<void> | undefined
 
   constructor(
     deps: {
@@ -84,7 +89,7 @@ export class ResourceReporter {
 
   /** Reports what was reported before, too: somebody removed the ComputeNode. */
   async reportAnew(): Promise<void> {
-    this.#last = ''
+    this.#isAnew = true
     await this.#report()
   }
 
@@ -111,14 +116,42 @@ export class ResourceReporter {
     this.#resources = await this.#driver.getAvailableResource()
   }
 
-  /** Says what the host has and what is claimed on it, if that is news. */
+  /**
+   * Says what the host has and what is claimed on it, if that is news. One report at a time: a conductor that takes long would
+   * otherwise be asked more and more, for what counts no more.
+   */
   async #report(): Promise<void> {
+    this.#isWanted = true
+    this.#reporting ??= this.#reportWhileWanted().finally(() => {
+      this.#reporting = undefined
+    })
+    return this.#reporting
+  }
+
+  async #reportWhileWanted(): Promise<void> {
+    while (this.#isWanted) {
+      this.#isWanted = false
+      await this.#reportOnce()
+    }
+  }
+
+  async #reportOnce(): Promise<void> {
     if (!this.#resources) return
-    const { vcpus, memoryMb, diskGb, availabilityZone = DEFAULT_ZONE, ...kind } = this.#resources
+    const report = await this.#whatIs(this.#resources)
+    const text = JSON.stringify(report)
+    if (text === this.#last && !this.#isAnew) return
+    this.#isAnew = false
+    this.#last = ''
+    await this.#conductor.computeNodeReport(serviceContext(newRequestId(this.#ids)), report)
+    this.#last = text
+  }
+
+  async #whatIs(resources: HostResources): Promise<ComputeNodeReport> {
+    const { vcpus, memoryMb, diskGb, availabilityZone = DEFAULT_ZONE, ...kind } = resources
     const guests = await this.#driver.listInstances()
     const runningVms = guests.filter((guest) => guest.powerState === 'RUNNING').length
     const { host, version } = this.#options
-    const report: ComputeNodeReport = {
+    return {
       host,
       version,
       ...kind,
@@ -126,10 +159,6 @@ export class ResourceReporter {
       inventory: { vcpus, memoryMb, diskGb },
       usage: { ...this.#tracker.usage(), runningVms },
     }
-    const text = JSON.stringify(report)
-    if (text === this.#last) return
-    await this.#conductor.computeNodeReport(serviceContext(newRequestId(this.#ids)), report)
-    this.#last = text
   }
 
   async #heartbeat(): Promise<void> {

@@ -2,7 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
+import { FakeClock, settle } from '../testing/fake-clock.ts'
+import { captureLog } from '../testing/log-capture.ts'
+import { until } from '../testing/until.ts'
 import { kube, useKube } from '../testing/use-kube.ts'
+import { ComputeNodeReports } from './compute-node-reports.ts'
 import type { ComputeNodeReport, ConductorRpcApi } from './rpcapi.ts'
 
 const NOW = '2026-01-01T00:00:00.000Z'
@@ -71,5 +75,68 @@ describe('the report of a host', () => {
   it('comes through when two register the host at once', async () => {
     await Promise.all([conductor.computeNodeReport(ctx, REPORT), conductor.computeNodeReport(ctx, REPORT)])
     expect((await kube.client.get(COMPUTE_NODE, { name: 'node-1' })).status?.usage).toEqual(REPORT.usage)
+  })
+
+  describe('of a host whose last one is not written yet', () => {
+    /** What the API server was asked to write, and what lets it answer. */
+    let asked: { readonly vcpus: unknown; readonly answer: (error?: Error) => void }[]
+    let reports: ComputeNodeReports
+
+    beforeEach(() => {
+      asked = []
+      const client = Object.create(kube.client) as typeof kube.client
+      client.mergePatch = async (_type, _ref, patch) => {
+        const { promise, resolve, reject } = Promise.withResolvers<never>()
+        const { usage } = Reflect.get(patch, 'status')
+        const answer = (error?: Error): void => (error ? reject(error) : resolve(undefined as never))
+        asked.push({ vcpus: usage.vcpus, answer })
+        return promise
+      }
+      reports = new ComputeNodeReports({ client, clock: new FakeClock(), log: captureLog().log })
+    })
+
+    const using = (vcpus: number, host = 'node-1'): ComputeNodeReport => ({
+      ...REPORT,
+      host,
+      usage: { ...REPORT.usage, vcpus },
+    })
+
+    it('waits, and only the newest: the others would be written over', async () => {
+      const ends = [1, 2, 3, 4].map(async (vcpus) => reports.receive(ctx, using(vcpus)))
+      await settle()
+      expect(asked.map(({ vcpus }) => vcpus)).toEqual([1])
+      // Whoever sent them has long asked again.
+      await Promise.all([ends[1], ends[2]])
+
+      asked[0]?.answer()
+      await ends[0]
+      await until('the newest is written', () => asked.length === 2)
+      asked[1]?.answer()
+      await ends[3]
+
+      expect(asked.map(({ vcpus }) => vcpus)).toEqual([1, 4])
+    })
+
+    it('is written whatever became of that one', async () => {
+      const first = reports.receive(ctx, using(1))
+      const second = reports.receive(ctx, using(2))
+      await settle()
+      asked[0]?.answer(new Error('no'))
+
+      await expect(first).rejects.toThrow('no')
+      await until('the newest is written', () => asked.length === 2)
+      asked[1]?.answer()
+      await second
+    })
+
+    it('does not wait for those of other hosts, as long as they are few', async () => {
+      for (let n = 1; n <= 12; n++) void reports.receive(ctx, using(n, `node-${n}`))
+      await settle()
+      expect(asked).toHaveLength(8)
+
+      for (const { answer } of asked) answer()
+
+      await until('the rest are written', () => asked.length === 12)
+    })
   })
 })

@@ -1,17 +1,36 @@
 import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
+import { Concurrency } from '../common/concurrency.ts'
 import type { Logger } from '../common/log.ts'
 import { isAlreadyExists, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { apiVersionOf } from '../kube/resource.ts'
 import type { ComputeNodeReport } from './rpcapi.ts'
 
-/** What agents report of their hosts, as ComputeNodes. */
+/** A report that waits to be written, and who waits for that. */
+interface Waiting {
+  readonly ctx: RequestContext
+  readonly report: ComputeNodeReport
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** How many are written at a time: half of the connections, so that instances need not wait behind them. */
+const WRITES = 8
+
+/**
+ * What agents report of their hosts, as ComputeNodes. Of each host one report is written at a time, and one waits, the newest:
+ * however slow the API server is, and however often agents ask again, there is no more to remember.
+ */
 export class ComputeNodeReports {
   readonly #client: KubeClient
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #slots = new Concurrency(WRITES)
+  /** By host. */
+  readonly #newest = new Map<string, Waiting>()
+  readonly #writing = new Set<string>()
 
   constructor(deps: { readonly client: KubeClient; readonly clock: Clock; readonly log: Logger }) {
     this.#client = deps.client
@@ -19,8 +38,33 @@ export class ComputeNodeReports {
     this.#log = deps.log.named('nova.conductor.manager')
   }
 
-  /** Writes what an agent reports of its host. A host that is new becomes a ComputeNode. */
+  /**
+   * Writes what an agent reports of its host. A host that is new becomes a ComputeNode. Resolves when it is written, or when a
+   * newer one has taken its place: that one's sender is told what becomes of it.
+   */
   async receive(ctx: RequestContext, report: ComputeNodeReport): Promise<void> {
+    const { host } = report
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#newest.get(host)?.resolve()
+    this.#newest.set(host, { ctx, report, resolve, reject })
+    if (!this.#writing.has(host)) void this.#writeAll(host)
+    return promise
+  }
+
+  async #writeAll(host: string): Promise<void> {
+    this.#writing.add(host)
+    while (this.#newest.has(host)) await this.#slots.run(async () => this.#writeNewest(host))
+    this.#writing.delete(host)
+  }
+
+  async #writeNewest(host: string): Promise<void> {
+    const waiting = this.#newest.get(host)
+    if (!waiting) return
+    this.#newest.delete(host)
+    await this.#write(waiting.ctx, waiting.report).then(waiting.resolve, waiting.reject)
+  }
+
+  async #write(ctx: RequestContext, report: ComputeNodeReport): Promise<void> {
     const { host, ...facts } = report
     const reportedAt = toTimestamp(this.#clock.now())
     const write = async (status: object): Promise<void> => {
