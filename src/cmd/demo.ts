@@ -2,9 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
+import { COMPUTE_QUOTA } from '../apis/v1alpha1/compute-quota.ts'
 import { FLAVOR } from '../apis/v1alpha1/flavor.ts'
+import { HOST_AGGREGATE } from '../apis/v1alpha1/host-aggregate.ts'
 import { IMAGE } from '../apis/v1alpha1/image.ts'
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
+import { SERVER_GROUP } from '../apis/v1alpha1/server-group.ts'
 import { SystemClock } from '../common/clock.ts'
 import { DEV_OPTIONS } from '../conf/dev.ts'
 import { readOptions } from '../conf/options.ts'
@@ -13,16 +16,19 @@ import { DevCluster } from '../dev/cluster.ts'
 import { InstanceFollower } from '../dev/instance-follower.ts'
 import { printWalk, readWalk } from '../dev/request-walk.ts'
 import type { KubeClient } from '../kube/client.ts'
-import type { KubeObject, ResourceType } from '../kube/resource.ts'
+import type { KubeObject, ObjectRef, ResourceType } from '../kube/resource.ts'
 import { clusterOptions } from './dev.ts'
 
 const EXAMPLES = new URL('../../examples/', import.meta.url)
 const WEB = { namespace: 'default', name: 'web' }
 
 const KINDS: Readonly<Record<string, ResourceType<KubeObject>>> = {
+  ComputeQuota: COMPUTE_QUOTA,
   Flavor: FLAVOR,
+  HostAggregate: HOST_AGGREGATE,
   Image: IMAGE,
   Instance: INSTANCE,
+  ServerGroup: SERVER_GROUP,
 }
 
 const example = z.looseObject({
@@ -66,39 +72,43 @@ async function tour(cluster: DevCluster): Promise<void> {
   follower.start()
 
   say('kubectl apply -f examples/')
-  await applyExamples(client)
-  const launched = await follower.until(
-    WEB,
-    (one) => one.status.vmState === 'active' && !one.status.taskState,
-  )
-  await follower.until({ ...WEB, name: 'build-agent' }, (one) => one.status.vmState === 'active')
+  const instances = await applyExamples(client)
+  await Promise.all(instances.map((ref) => follower.until(ref, isActive)))
+  const launched = await follower.until(WEB, isActive)
 
   await patchPower(client, 'Shutdown')
   const stopped = await follower.until(WEB, (one) => one.status.vmState === 'stopped')
   await patchPower(client, 'Running')
-  await follower.until(WEB, (one) => one.status.vmState === 'active' && !one.status.taskState)
+  await follower.until(WEB, isActive)
 
-  say('\nkubectl delete instance web build-agent')
-  await client.delete(INSTANCE, WEB)
-  await client.delete(INSTANCE, { ...WEB, name: 'build-agent' })
-  await Promise.all([follower.untilGone(WEB), follower.untilGone({ ...WEB, name: 'build-agent' })])
+  say('\nkubectl delete instances --all')
+  await Promise.all(instances.map((ref) => client.delete(INSTANCE, ref)))
+  await Promise.all(instances.map((ref) => follower.untilGone(ref)))
   follower.stop()
 
   showWalk(cluster, 'The launch', launched)
   showWalk(cluster, 'The shut-off', stopped)
 }
 
-async function applyExamples(client: KubeClient): Promise<void> {
+/** Gives the instances that there are then. */
+async function applyExamples(client: KubeClient): Promise<readonly ObjectRef[]> {
   const objects = readdirSync(fileURLToPath(EXAMPLES))
     .filter((name) => name.endsWith('.yaml'))
     .flatMap((name) => parseAllDocuments(readFileSync(new URL(name, EXAMPLES), 'utf8')))
     .map((document) => example.parse(document.toJS()))
   for (const object of objects) {
     const type = KINDS[object.kind]
-    if (!type) continue
+    if (!type) throw new Error(`examples/ has a ${object.kind}, which the demo does not know`)
     const namespace = type.namespaced ? { namespace: 'default' } : {}
     await createIfMissing(client, type, { ...object, metadata: { ...namespace, ...object.metadata } })
   }
+  return objects
+    .filter(({ kind }) => kind === INSTANCE.kind)
+    .map(({ metadata }) => ({ ...WEB, name: metadata.name }))
+}
+
+function isActive({ status }: Instance): boolean {
+  return status.vmState === 'active' && !status.taskState
 }
 
 async function patchPower(client: KubeClient, powerState: 'Running' | 'Shutdown'): Promise<void> {
