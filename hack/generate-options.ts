@@ -1,6 +1,7 @@
 /** Writes docs/options.md from the options' own declarations. `--check` fails when it is not current. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { API_SETTINGS } from '../src/conf/api.ts'
+import { CATALOGUE_OPTIONS } from '../src/conf/catalogue.ts'
 import { QUEUE_SETTINGS, SERVICE_OPTIONS } from '../src/conf/common.ts'
 import { CHECK_SETTINGS } from '../src/conf/check.ts'
 import { COMPUTE_SETTINGS } from '../src/conf/compute.ts'
@@ -52,6 +53,7 @@ ${describeOptions(CHECK_SETTINGS).replace(/^/gm, '  ')}
 ${describeOptions(SCHEDULE_SETTINGS).replace(/^/gm, '  ')}
 
 ${section('kilonova explain', EXPLAIN_OPTIONS)}
+${section('kilonova catalogue', CATALOGUE_OPTIONS)}
 ${section('kilonova dev, kilonova demo', DEV_OPTIONS)}`
 
 const isCurrent = existsSync(TARGET) && readFileSync(TARGET, 'utf8') === page

@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import { API_OPTIONS } from '../../src/conf/api.ts'
 import { CATALOGUE_OPTIONS } from '../../src/conf/catalogue.ts'
@@ -260,6 +260,19 @@ describe.skipIf(needed !== undefined)('the chart', () => {
     expect(await offline.must('helm', args)).toBe(await render('default'))
   })
 
+  it.each(['charts/kilonova/README.md', 'docs/install.md', 'docs/metrics.md'])(
+    'takes the values that %s shows',
+    async (page) => {
+      const shown = valuesShownIn(join(import.meta.dirname, '../..', page))
+      expect(shown.length).toBeGreaterThan(0)
+      for (const [index, values] of shown.entries()) {
+        const file = join(folder, `shown-${index}.yaml`)
+        writeFileSync(file, values)
+        expect(await offline.must('helm', [...RENDER, `--values=${file}`])).toContain('kind: Deployment')
+      }
+    },
+  )
+
   it('takes the values of the end-to-end tests, which need Docker', async () => {
     const values = join(import.meta.dirname, '../../hack/e2e/values.yaml')
     expect(await offline.must('helm', [...RENDER, `--values=${values}`])).toContain('imagePullPolicy: Never')
@@ -413,4 +426,13 @@ function podsOf(text: string): Pod[] {
 function optionOf(name: string): string {
   const [head = '', ...tail] = name.slice('KILONOVA_'.length).toLowerCase().split('_')
   return [head, ...tail.map((word) => word.charAt(0).toUpperCase() + word.slice(1))].join('')
+}
+
+/** The indented pieces of a page that are values of the chart. */
+function valuesShownIn(page: string): readonly string[] {
+  const known = Object.keys(parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')))
+  const pieces = readFileSync(page, 'utf8').matchAll(/(?:^ {4}.*\n)+/gm)
+  return [...pieces]
+    .map(([piece]) => piece)
+    .filter((piece) => known.some((key) => piece.split('\n').includes(`    ${key}:`)))
 }
