@@ -34,6 +34,20 @@ export class MessageUndeliverable extends NovaError<{
   }
 }
 
+/** The server has as many calls in hand as it takes on. What was asked was not begun. */
+export class ServerBusy extends NovaError<{
+  topic: string
+  host?: string | undefined
+  calls: number
+}> {
+  readonly outcome = 'retry'
+  readonly code = 503
+
+  constructor(details: ServerBusy['details'], options?: ErrorOptions) {
+    super(`${targetText(details)} has ${details.calls} calls in hand, and takes on no more`, details, options)
+  }
+}
+
 /** The message could not be handed to the broker in time. It may be sent again. */
 export class MessageDeliveryFailure extends NovaError<{
   topic: string

@@ -7,7 +7,7 @@ import { buryCast, encodeDeadLetter } from './dead-letter.ts'
 import { Dispatcher, type OpenedMessage, type RpcHandler } from './dispatcher.ts'
 import { encodeResult } from './envelope.ts'
 import { toRecord } from './error-wire.ts'
-import { DeliveriesExhausted } from './errors.ts'
+import { DeliveriesExhausted, ServerBusy } from './errors.ts'
 import { FAILURE } from './headers.ts'
 import type { Outcome, RpcMeter } from './meter.ts'
 import type { RpcMethod } from './method.ts'
@@ -36,8 +36,10 @@ export interface RpcServerOptions {
   readonly fanouts?: boolean
   /** Has the queue of the casts declared where this sender may not do it. */
   readonly declareQueue?: ConsumeOptions['declareQueue']
-  /** How many casts may be worked on at the same time. Calls and fanouts are not held back. */
+  /** How many casts may be worked on at the same time; the rest wait in the queue. */
   readonly maxConcurrent?: number
+  /** How many calls may be; the rest are refused, to be asked again. Fanouts are not held back. */
+  readonly maxCalls?: number
   /** After how many deliveries a cast becomes a dead letter. */
   readonly maxDeliveries?: number
   /** How long to wait before a cast is delivered again after its `attempt`-th failure. */
@@ -45,6 +47,9 @@ export interface RpcServerOptions {
   /** How long `stop` waits for the handlers that run. */
   readonly drainTimeoutMs?: number
 }
+
+/** Far more than are ever in hand unless what they wait for is slow; some ten megabytes. */
+const MAX_CALLS = 2_000
 
 const ACK: Settlement = { kind: 'ack' }
 
@@ -63,10 +68,12 @@ export class RpcServer {
   readonly #options: RpcServerOptions
   readonly #target: Target
   readonly #dispatcher: Dispatcher
+  readonly #maxCalls: number
   readonly #maxDeliveries: number
   readonly #retryDelayMs: (attempt: number) => number
   readonly #stopping = new AbortController()
   readonly #subscriptions: Subscription[] = []
+  #calls = 0
 
   constructor(
     deps: {
@@ -85,6 +92,7 @@ export class RpcServer {
     this.#options = options
     this.#target = options.target
     this.#dispatcher = new Dispatcher({ topic: options.target.topic, version: options.version })
+    this.#maxCalls = options.maxCalls ?? MAX_CALLS
     this.#maxDeliveries = options.maxDeliveries ?? 5
     this.#retryDelayMs = options.retryDelayMs ?? defaultRetryDelayMs
   }
@@ -142,7 +150,21 @@ export class RpcServer {
     this.#stopping.signal.throwIfAborted()
   }
 
+  /** A caller that is not answered in time asks again: what it asked first must not pile up here meanwhile. */
   async #onCall(message: ReceivedMessage): Promise<Message> {
+    if (this.#calls >= this.#maxCalls) {
+      this.#meter?.handled({ kind: 'call', method: '', outcome: 'refused', seconds: 0 })
+      return failure(new ServerBusy({ ...this.#target, calls: this.#calls }))
+    }
+    this.#calls += 1
+    try {
+      return await this.#answer(message)
+    } finally {
+      this.#calls -= 1
+    }
+  }
+
+  async #answer(message: ReceivedMessage): Promise<Message> {
     try {
       const opened = this.#open(message, 'call', 1)
       try {

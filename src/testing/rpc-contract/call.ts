@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { InstanceInvalidState } from '../../common/errors/instance-state.ts'
-import { InvalidMessage, MessageUndeliverable, MessagingTimeout, RemoteError } from '../../rpc/errors.ts'
+import {
+  InvalidMessage,
+  MessageUndeliverable,
+  MessagingTimeout,
+  RemoteError,
+  ServerBusy,
+} from '../../rpc/errors.ts'
 import { defineMethod } from '../../rpc/method.ts'
 import { ADD, ALL, CTX, HOST, WORK } from './methods.ts'
-import { clock, type Trial } from './trial.ts'
+import { clock, eventually, type Trial } from './trial.ts'
 import { holding } from './worker.ts'
 
 /** What is asked, and answered at once. */
@@ -64,6 +70,25 @@ export function describeCall(trial: Trial): void {
       const logged = trial.lines.filter((line) => line.includes(' ERROR nova.rpc.server '))
       expect(logged).toHaveLength(1)
       expect(logged[0]).toMatch(/req-0{8}-.*Handler failed.*stack=/)
+    })
+
+    it('is refused by a server that has enough of them in hand, and taken when one has ended', async () => {
+      const worker = holding()
+      await makeServer({ maxCalls: 2 })
+        .handle(WORK, worker.handler)
+        .handle(ADD, async (_ctx, { a, b }) => ({ sum: a + b }))
+        .start()
+      const client = makeClient()
+      const held = [1, 2].map(async (n) => client.call(CTX, ALL, WORK, { n }))
+      await eventually(() => worker.seen.length).toBe(2)
+
+      const third: unknown = await client.call(CTX, ALL, ADD, { a: 2, b: 3 }).catch((error: unknown) => error)
+
+      expect(third).toBeInstanceOf(ServerBusy)
+      expect(third).toMatchObject({ outcome: 'retry', details: { calls: 2 } })
+      worker.release()
+      await Promise.all(held)
+      expect(await client.call(CTX, ALL, ADD, { a: 2, b: 3 })).toEqual({ sum: 5 })
     })
 
     it('times out', async () => {
