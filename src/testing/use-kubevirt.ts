@@ -5,7 +5,12 @@ import { ApiServer } from '../dev/apiserver/server.ts'
 import { kubevirtCrds } from '../dev/crds.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
 import type { ComputeDriver, GuestSpec } from '../virt/driver.ts'
-import { VIRTUAL_MACHINE, type VirtualMachine } from '../virt/kubevirt/resources.ts'
+import {
+  VIRTUAL_MACHINE,
+  VIRTUAL_MACHINE_INSTANCE,
+  type VirtualMachine,
+  type VirtualMachineInstance,
+} from '../virt/kubevirt/resources.ts'
 import { type KubeVirtWorld, makeKubeVirtWorld } from './kubevirt-world.ts'
 import { captureLog, type LogCapture } from './log-capture.ts'
 import { recordWrites } from './recording-client.ts'
@@ -68,8 +73,16 @@ export async function spawn(change: Partial<GuestSpec> = {}): Promise<GuestSpec>
   return guest
 }
 
-export async function vmOf({ namespace, name }: GuestSpec): Promise<VirtualMachine> {
-  return client.get(VIRTUAL_MACHINE, { namespace, name })
+export function refOf({ namespace, name }: GuestSpec): { namespace: string; name: string } {
+  return { namespace, name }
+}
+
+export async function vmOf(guest: GuestSpec): Promise<VirtualMachine> {
+  return client.get(VIRTUAL_MACHINE, refOf(guest))
+}
+
+export async function vmiOf(guest: GuestSpec): Promise<VirtualMachineInstance> {
+  return client.get(VIRTUAL_MACHINE_INSTANCE, refOf(guest))
 }
 
 /** What a driver does, with its clock put on for as long as it waits for what may come or pass by itself. */
