@@ -1,13 +1,13 @@
 import { type Clock, SystemClock } from '../common/clock.ts'
 import { type Logger, openLog } from '../common/log.ts'
 import { CATALOGUE_OPTIONS } from '../conf/catalogue.ts'
-import { inClusterAddress, logOptions } from '../conf/common.ts'
+import { logOptions } from '../conf/common.ts'
 import { readOptions } from '../conf/options.ts'
 import { isNotFound, isRetryable } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
-import { loadKubeConfig } from '../kube/kube-config.ts'
 import { seedCatalogue } from '../objects/catalogue.ts'
+import { openKubeConfig } from './open-kube-config.ts'
 
 const RETRY_MS = 1000
 
@@ -19,8 +19,7 @@ export async function runCatalogue(
   const conf = readOptions(CATALOGUE_OPTIONS, argv, env)
   const clock = new SystemClock()
   const sink = openLog(logOptions(conf))
-  const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
-  const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
+  const kubeConfig = openKubeConfig(conf.kubeconfig, env)
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: 'kilonova/catalogue' })
   try {
     await makeCatalogue({ client, clock, log: sink.logger })

@@ -2,14 +2,14 @@ import { kilonovaCrds } from '../apis/definitions.ts'
 import { SystemClock } from '../common/clock.ts'
 import { loggerTo } from '../common/log.ts'
 import { CHECK_OPTIONS } from '../conf/check.ts'
-import { inClusterAddress, kubeconfigOfUser, messagingFiles } from '../conf/common.ts'
+import { kubeconfigOfUser, messagingFiles } from '../conf/common.ts'
 import { readOptions } from '../conf/options.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
-import { loadKubeConfig } from '../kube/kube-config.ts'
 import { asJson, asText, isFit } from '../preflight/finding.ts'
 import { gather } from '../preflight/gather.ts'
 import { judge } from '../preflight/judge.ts'
 import { openTransport } from '../rpc/open-transport.ts'
+import { openKubeConfig } from './open-kube-config.ts'
 
 /** Says what Kilonova needs in a cluster, what of it is there, and how to get the rest: exit code 1 if there is any. */
 export async function runCheck(
@@ -22,8 +22,7 @@ export async function runCheck(
   // What the parts log on their way is in the findings.
   const log = loggerTo(() => undefined, { format: 'text', level: 'error' })
   const path = kubeconfigOfUser(conf.kubeconfig, env)
-  const inCluster = path === undefined ? inClusterAddress(env) : undefined
-  const kubeConfig = loadKubeConfig({ path, inCluster })
+  const kubeConfig = openKubeConfig(path, env)
   const timeoutMs = conf.checkTimeout
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, {
     clock,

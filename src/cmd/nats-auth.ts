@@ -3,18 +3,18 @@ import { join } from 'node:path'
 import { type Clock, SystemClock } from '../common/clock.ts'
 import { messageOf } from '../common/errors/message-of.ts'
 import { type Logger, openLog } from '../common/log.ts'
-import { inClusterAddress, logOptions } from '../conf/common.ts'
+import { logOptions } from '../conf/common.ts'
 import { NATS_AUTH_OPTIONS, type NatsAuthSettings } from '../conf/nats-auth.ts'
 import { readOptions, UsageError } from '../conf/options.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
-import { loadKubeConfig } from '../kube/kube-config.ts'
 import { AuthCallout } from '../nats-auth/auth-callout.ts'
 import { CalloutServer } from '../nats-auth/callout-server.ts'
 import { signerOf } from '../nats-auth/nkey.ts'
 import { TokenReviewer } from '../nats-auth/token-reviewer.ts'
 import { NatsLink } from '../rpc/nats-link.ts'
 import { natsServersOf } from '../rpc/open-transport.ts'
+import { openKubeConfig } from './open-kube-config.ts'
 import { openMetrics } from './open-metrics.ts'
 import { runUntilTold } from './run-until-told.ts'
 import type { Service } from './service.ts'
@@ -31,8 +31,7 @@ export async function runNatsAuth(
   const clock = new SystemClock()
   const sink = openLog(logOptions(conf))
   const log = sink.logger
-  const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
-  const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
+  const kubeConfig = openKubeConfig(conf.kubeconfig, env)
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, {
     clock,
     userAgent: 'kilonova/nova-nats-auth',

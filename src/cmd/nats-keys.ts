@@ -1,12 +1,12 @@
 import { SystemClock } from '../common/clock.ts'
 import { messageOf } from '../common/errors/message-of.ts'
 import { openLog } from '../common/log.ts'
-import { inClusterAddress, logOptions } from '../conf/common.ts'
+import { logOptions } from '../conf/common.ts'
 import { NATS_KEYS_OPTIONS } from '../conf/nats-keys.ts'
 import { readOptions } from '../conf/options.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
-import { loadKubeConfig } from '../kube/kube-config.ts'
 import { NatsKeys } from '../nats-keys/nats-keys.ts'
+import { openKubeConfig } from './open-kube-config.ts'
 
 /** Runs `kilonova nats-keys`, which the chart does before each install and upgrade, and regularly. It ends with 1 when it could not. */
 export async function runNatsKeys(
@@ -17,8 +17,7 @@ export async function runNatsKeys(
   const clock = new SystemClock()
   const sink = openLog(logOptions(conf))
   const log = sink.logger.named('nova.nats_keys')
-  const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
-  const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
+  const kubeConfig = openKubeConfig(conf.kubeconfig, env)
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, { clock, userAgent: 'kilonova/nats-keys' })
   const namespace = conf.namespace ?? kubeConfig.namespace ?? 'default'
   const keys = new NatsKeys(

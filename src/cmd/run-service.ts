@@ -2,25 +2,19 @@ import { SystemClock } from '../common/clock.ts'
 import { RandomIds } from '../common/ids.ts'
 import { openLog } from '../common/log.ts'
 import { API_OPTIONS } from '../conf/api.ts'
-import {
-  inClusterAddress,
-  logOptions,
-  messagingFiles,
-  type QUEUE_SETTINGS,
-  type SERVICE_OPTIONS,
-} from '../conf/common.ts'
+import { logOptions, messagingFiles, type QUEUE_SETTINGS, type SERVICE_OPTIONS } from '../conf/common.ts'
 import { COMPUTE_OPTIONS } from '../conf/compute.ts'
 import { CONDUCTOR_OPTIONS } from '../conf/conductor.ts'
 import { readOptions, type Values } from '../conf/options.ts'
 import { SCHEDULER_OPTIONS } from '../conf/scheduler.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
-import { loadKubeConfig } from '../kube/kube-config.ts'
 import { openTransport } from '../rpc/open-transport.ts'
 import { describeSender, type Sender } from '../rpc/sender.ts'
 import { buildApi } from './api.ts'
 import { buildCompute } from './compute.ts'
 import { buildConductor } from './conductor.ts'
 import { openDriver } from './driver.ts'
+import { openKubeConfig } from './open-kube-config.ts'
 import { openMetrics } from './open-metrics.ts'
 import { runUntilTold } from './run-until-told.ts'
 import { buildScheduler } from './scheduler.ts'
@@ -66,8 +60,7 @@ async function runService(
   const clock = new SystemClock()
   const sink = openLog(logOptions(conf))
   const log = sink.logger
-  const inCluster = conf.kubeconfig === undefined ? inClusterAddress(env) : undefined
-  const kubeConfig = loadKubeConfig({ path: conf.kubeconfig, inCluster })
+  const kubeConfig = openKubeConfig(conf.kubeconfig, env)
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, {
     clock,
     userAgent: `kilonova/nova-${describeSender(sender)}`,

@@ -4,11 +4,10 @@ import { SystemClock } from '../common/clock.ts'
 import { messageOf } from '../common/errors/message-of.ts'
 import { newRequestId, RandomIds } from '../common/ids.ts'
 import { loggerTo } from '../common/log.ts'
-import { inClusterAddress, kubeconfigOfUser, messagingFiles } from '../conf/common.ts'
+import { kubeconfigOfUser, messagingFiles } from '../conf/common.ts'
 import { readOptions, UsageError } from '../conf/options.ts'
 import { EXPLAIN_OPTIONS, SCHEDULE_OPTIONS } from '../conf/placement.ts'
 import { HttpKubeClient } from '../kube/http-client.ts'
-import { loadKubeConfig } from '../kube/kube-config.ts'
 import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { openTransport } from '../rpc/open-transport.ts'
@@ -16,6 +15,7 @@ import { describeDestinations, dryRun } from '../scheduler/dry-run.ts'
 import { describeExplanations, explain } from '../scheduler/explain.ts'
 import { readManifest } from '../scheduler/manifest.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import { openKubeConfig } from './open-kube-config.ts'
 import { ANSWERED_NO, endOf } from './schedule-end.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -100,8 +100,7 @@ function openKube(
   clock: SystemClock,
 ): { readonly client: HttpKubeClient; readonly namespace: string } {
   const path = kubeconfigOfUser(conf.kubeconfig, env)
-  const inCluster = path === undefined ? inClusterAddress(env) : undefined
-  const kubeConfig = loadKubeConfig({ path, inCluster })
+  const kubeConfig = openKubeConfig(path, env)
   const client = HttpKubeClient.fromKubeConfig(kubeConfig, {
     clock,
     userAgent: 'kilonova/placement',

@@ -25,6 +25,7 @@ export let logs: LogCapture
 /** What drivers wrote since a guest was made. */
 export const writes: string[] = []
 
+const ctx = serviceContext('req-1')
 let server: ApiServer
 let guests = 0
 
@@ -56,6 +57,12 @@ export function useKubeVirt(): void {
   afterEach(() => world.close())
 }
 
+/** The guest is shut off, and what that took is not counted. */
+export async function off(guest: GuestSpec): Promise<void> {
+  await driver.powerOff(ctx, guest, { timeoutMs: 60_000 })
+  writes.length = 0
+}
+
 /** A client of its own, as another process has it. */
 export function makeClient(): HttpKubeClient {
   return HttpKubeClient.fromKubeConfig({ server: server.url }, { clock: new SystemClock() })
@@ -68,7 +75,7 @@ export async function spawn(change: Partial<GuestSpec> = {}): Promise<GuestSpec>
   const disk = { kind: 'containerDisk', image: 'cirros' } as const
   const size = { vcpus: 1, memoryMb: 512, diskGb: 0 }
   const guest = { ...ref, uid, hostname: ref.name, ...size, disk, properties: {}, ...change }
-  await driver.spawn(serviceContext('req-1'), guest)
+  await driver.spawn(ctx, guest)
   writes.length = 0
   return guest
 }

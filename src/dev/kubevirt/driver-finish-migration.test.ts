@@ -1,7 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { serviceContext } from '../../common/context.ts'
-import { client, driver, spawn, useKubeVirt, vmOf, vmiOf, world, writes } from '../../testing/use-kubevirt.ts'
-import type { ComputeDriver, GuestSpec } from '../../virt/driver.ts'
+import {
+  client,
+  driver,
+  off,
+  spawn,
+  useKubeVirt,
+  vmOf,
+  vmiOf,
+  world,
+  writes,
+} from '../../testing/use-kubevirt.ts'
+import type { ComputeDriver } from '../../virt/driver.ts'
 import { GuestNotFound } from '../../virt/guest-not-found.ts'
 import { PERSISTENT_VOLUME_CLAIM } from '../../virt/kubevirt/claim.ts'
 import { SECRET } from '../../virt/kubevirt/resources.ts'
@@ -21,11 +31,6 @@ beforeEach(async () => {
   other = await world.driver('node-2')
   to = world.nodeOf('node-2')
 })
-
-async function off(guest: GuestSpec): Promise<void> {
-  await driver.powerOff(ctx, guest, { timeoutMs: 60_000 })
-  writes.length = 0
-}
 
 describe('finishMigration', () => {
   it('makes a Secret of its own with the user data, and leaves the old host its', async () => {

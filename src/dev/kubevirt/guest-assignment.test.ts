@@ -12,6 +12,7 @@ import {
   driver,
   inTime,
   makeClient,
+  off,
   refOf,
   spawn,
   useKubeVirt,
@@ -38,11 +39,6 @@ beforeEach(async () => {
   other = await world.driver('node-2')
   to = world.nodeOf('node-2')
 })
-
-async function off(guest: GuestSpec): Promise<void> {
-  await driver.powerOff(ctx, guest, { timeoutMs: 60_000 })
-  writes.length = 0
-}
 
 describe('KubeVirtGuestAssignment', () => {
   const hosts = async (guest: GuestSpec): Promise<readonly string[]> =>
