@@ -106,6 +106,21 @@ describe('options', () => {
     expect(() => readOptions(OPTIONS, [], env)).toThrow(says)
   })
 
+  it.each([
+    { argv: ['--level', '-1'], level: '-1' },
+    { argv: ['--level', '-1.5', '--verbose'], level: '-1.5' },
+    { argv: ['--level=-1'], level: '-1' },
+  ])('may have a negative number for their value: $argv', ({ argv, level }) => {
+    const options = { ...OPTIONS, level: text('how high', '0', 'N') }
+    expect(readOptions(options, argv, {})).toMatchObject({ level })
+  })
+
+  it('do not take another option for their value, nor a switch a number', () => {
+    expect(() => readOptions(OPTIONS, ['--name', '--verbose'], {})).toThrow(UsageError)
+    expect(() => readOptions(OPTIONS, ['--verbose', '-1'], {})).toThrow(UsageError)
+    expect(() => readOptions(OPTIONS, ['-1'], {})).toThrow(UsageError)
+  })
+
   it('may have a letter, as kubectl’s have', () => {
     const options = { ...OPTIONS, name: { ...OPTIONS.name, letter: 'n' } }
     expect(readOptions(options, ['-n', 'somebody'], {}).name).toBe('somebody')

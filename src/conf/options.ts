@@ -134,11 +134,26 @@ function parseFlags(options: Options, argv: readonly string[]): Readonly<Record<
     ]),
   )
   try {
-    const { values } = parseArgs({ args: [...argv], options: known, allowPositionals: false, strict: true })
+    const args = withNegatives(options, argv)
+    const { values } = parseArgs({ args, options: known, allowPositionals: false, strict: true })
     return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, `${value}`]))
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
   }
+}
+
+/** `--flag -1` as `--flag=-1`: Node takes the number for an option, and none of ours is one. */
+function withNegatives(options: Options, argv: readonly string[]): string[] {
+  const takeValues = Object.entries(options).filter(([, { value }]) => value !== undefined)
+  const flags = new Set(takeValues.map(([name]) => `--${flagOf(name)}`))
+  const args: string[] = []
+  for (const arg of argv) {
+    const before = args.at(-1)
+    const isValue = before !== undefined && flags.has(before) && /^-\d+(\.\d+)?$/.test(arg)
+    if (isValue) args[args.length - 1] = `${before}=${arg}`
+    else args.push(arg)
+  }
+  return args
 }
 
 /** The options as a help text shows them, one a line. */

@@ -76,7 +76,7 @@ describe('the services’ options', () => {
     { value: '3600', ms: 3_600_000 },
     { value: '-1', ms: Number.POSITIVE_INFINITY },
   ])('offload what is shelved after $value: $ms ms', ({ value, ms }) => {
-    expect(readOptions(API_OPTIONS, [`--shelved-offload-time=${value}`], {}).shelvedOffloadTime).toBe(ms)
+    expect(readOptions(API_OPTIONS, ['--shelved-offload-time', value], {}).shelvedOffloadTime).toBe(ms)
   })
 
   it('confirm and reclaim nothing by themselves, and offload at once, as Nova', () => {
