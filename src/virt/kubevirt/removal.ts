@@ -27,14 +27,21 @@ export class Removal {
     this.#guest = guest
   }
 
+  /** As the server has it: what we know may be behind, or not yet tell of a create whose answer was lost. */
   async run(
     log: Logger,
     options: { readonly destroyTimeoutMs: number; readonly forceTimeoutMs: number },
   ): Promise<void> {
-    const vm = await this.#own()
+    const vm = await this.#requests.get(this.#guest)
+    if (vm && isOwnedBy(vm, this.#guest) && !isOnHost(vm, this.#host)) {
+      // Our watch may be behind, and still have it: its disks, its user data and what runs are its new host's.
+      return log.debug('There was no VirtualMachine to delete: it is of another host by now')
+    }
+    const isOurs = vm !== undefined && isOwnedBy(vm, this.#guest)
+    if (isOurs) this.#watch.observe(vm)
     // One that is paused does not hear that it shall shut down.
     const isDeaf = powerStateOf(this.#watch.find(this.#guest)) === 'PAUSED'
-    if (vm) await this.#delete(vm)
+    if (isOurs) await this.#delete(vm)
     if (!(await this.isGone(isDeaf ? 0 : options.destroyTimeoutMs))) {
       log.info('The guest did not shut down for its removal: forcing it off')
       await this.#requests.forceStop(this.#guest)
@@ -43,7 +50,7 @@ export class Removal {
         throw new InstancePowerOffFailure({ instance: this.#guest.uid, reason })
       }
     }
-    if (vm) log.info('Deleted the VirtualMachine')
+    if (isOurs) log.info('Deleted the VirtualMachine')
     else log.debug('There was no VirtualMachine to delete')
   }
 
@@ -54,16 +61,6 @@ export class Removal {
       return vm || vmi ? undefined : true
     }
     return (await waitUntil(this.#watch.changesOf(this.#guest), look, { timeoutMs, signal })) ?? false
-  }
-
-  /** When none is known, the server is asked: a create whose answer was lost may just have come through. */
-  async #own(): Promise<VirtualMachine | undefined> {
-    const known = this.#watch.find(this.#guest).vm
-    if (known) return known
-    const vm = await this.#requests.get(this.#guest)
-    if (!vm || !isOwnedBy(vm, this.#guest) || !isOnHost(vm, this.#host)) return undefined
-    this.#watch.observe(vm)
-    return vm
   }
 
   async #delete(vm: VirtualMachine): Promise<void> {
