@@ -104,7 +104,7 @@ export function describeHostsDown(makeWorld: MakeWorld, guests: Guests = 'simula
       await setComputeNode(world, host, { forcedDown: true })
       await untilComputeNode(world, host, 'down')
       // Nobody is there who would take it.
-      await world.services.kill('nova-conductor')
+      await world.services.stop('nova-conductor')
       const { metadata } = await project.ask({ action: 'evacuate', instance: 'kept' })
       await project.until('kept', ({ status }) => status.migration?.destHost !== undefined)
 
