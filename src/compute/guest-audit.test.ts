@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import type { VmState } from '../apis/v1alpha1/states.ts'
 import { serviceContext } from '../common/context.ts'
@@ -231,4 +231,22 @@ describe('the comparison of guests with their instances', () => {
     await agent.manager.handleLifecycleEvent({ ...WEB, uid: 'gone', powerState: 'RUNNING' })
     expect(guest()?.powerState).toBe('RUNNING')
   })
+})
+
+it('is compared once at a time: a conductor that takes long is not asked more and more', async () => {
+  const held = Promise.withResolvers<void>()
+  const real = agent.conductor.instanceGetByHost.bind(agent.conductor)
+  const ask = vi.spyOn(agent.conductor, 'instanceGetByHost').mockImplementation(async (...args) => {
+    await held.promise
+    return real(...args)
+  })
+
+  const rounds = [1, 2, 3].map(async () => agent.manager.syncPowerStates(own))
+  expect(ask).toHaveBeenCalledTimes(1)
+
+  held.resolve()
+  await Promise.all(rounds)
+  const asked = ask.mock.calls.length
+  await agent.manager.syncPowerStates(own)
+  expect(ask.mock.calls.length).toBe(2 * asked)
 })

@@ -54,6 +54,7 @@ export class ComputeManager {
   readonly #audit: GuestAudit
   readonly #buildSlots: Concurrency
   readonly #makers: Readonly<Record<HostMethod, OperationMaker>>
+  #syncing: Promise<void> | undefined
 
   constructor(deps: ComputeDeps, options: ComputeOptions) {
     const log = deps.log.named('nova.compute.manager')
@@ -143,8 +144,15 @@ export class ComputeManager {
     for (const uid of claimed) if (!booked.has(uid)) this.#deps.tracker.release(uid)
   }
 
-  /** Compares every guest with its instance. nova.compute.manager `_sync_power_states`. */
+  /** Compares every guest with its instance; whoever asks meanwhile waits for the same. nova.compute.manager `_sync_power_states`. */
   async syncPowerStates(ctx: RequestContext): Promise<void> {
+    this.#syncing ??= this.#sync(ctx).finally(() => {
+      this.#syncing = undefined
+    })
+    return this.#syncing
+  }
+
+  async #sync(ctx: RequestContext): Promise<void> {
     await this.dropStaleClaims(ctx)
     await this.#audit.compareAll(ctx)
     await this.#audit.reapUnknown(ctx)

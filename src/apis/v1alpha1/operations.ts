@@ -299,7 +299,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['image_snapshot'],
     success: ['unchanged'],
     unlikeNova:
-      '`image_snapshot_pending`, `image_pending_upload` and `image_uploading` are not passed through: the Image names the volume snapshot, and nothing is uploaded. A container disk has nothing to take an image of: `NotSupported`. There is no `createBackup`.',
+      '`image_snapshot_pending`, `image_pending_upload` and `image_uploading` are not passed through: the Image names the volume snapshot, which goes when it does, and nothing is uploaded. A container disk has nothing to take an image of: `NotSupported`. There is no `createBackup`.',
   },
   softDelete: {
     action: 'softDelete',
