@@ -25,7 +25,7 @@ export function describeLifeCycle(makeWorld: MakeWorld, guests: Guests = 'simula
       expect(status).toMatchObject({ status: 'ACTIVE', powerState: 'RUNNING', attempt: 1, id: metadata.uid })
       expect(world.services.names).toContain(`nova-compute-${status.host}`)
       expect(status.addresses?.[0]?.address).toMatch(/^\d+\.\d+\.\d+\.\d+$/)
-      expect(status.flavor).toEqual({ name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 })
+      expect(status.flavor).toEqual({ name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1, extraSpecs: {} })
       expect(JSON.stringify(await project.virtualMachines())).toContain(`"${status.host}"`)
     })
 
