@@ -10,6 +10,7 @@ import { RpcClient } from '../../src/rpc/client.ts'
 import { dryRun } from '../../src/scheduler/dry-run.ts'
 import { describeExplanations, explain } from '../../src/scheduler/explain.ts'
 import { readManifest } from '../../src/scheduler/manifest.ts'
+import { REQUESTING_POD } from '../../src/scheduler/pod-usage.ts'
 import { SchedulerRpcApi } from '../../src/scheduler/rpcapi.ts'
 import { leave } from './audit.ts'
 import { makeFlavor, setComputeNode } from './catalogue.ts'
@@ -187,6 +188,38 @@ export function describePlacement(makeWorld: MakeWorld): void {
       const both = { different_host: ['before-1', 'before-2'] }
       expect(await launch(['away-from-both'], { schedulerHints: both })).toEqual([third])
       await remove('before-1', 'before-2', 'before-3', 'beside-2', 'away-from-both')
+    })
+
+    it('by the room that other Pods leave on a host, until they end', async () => {
+      const [host = ''] = hostsOf(world)
+      const pod = { namespace: project.namespace, name: 'database' }
+      const requests = { cpu: '1', memory: '30Gi' }
+      const database = { name: 'database', image: 'database', resources: { requests } }
+      await world.client.create(REQUESTING_POD, {
+        apiVersion: apiVersionOf(REQUESTING_POD),
+        kind: REQUESTING_POD.kind,
+        metadata: pod,
+        spec: { nodeName: host, containers: [database] },
+      })
+      const spec = { flavor: 'm1.medium', requestedHost: host }
+      const untilEnds = (what: string, vmState: string): Promise<unknown> =>
+        eventually(what, async () => {
+          await project.create('tenant', spec)
+          const { status } = await project.until('tenant', (one) => one.status.taskState === undefined)
+          await remove('tenant')
+          return status.vmState === vmState && (status.fault?.message ?? 'placed')
+        })
+
+      expect(await untilEnds('there is no room', 'error')).toMatch(
+        /ResourceFilter took out 1 \(1 without room: MEMORY_MB 4096 asked, \d+ free\)/,
+      )
+      await world.client.mergePatch(
+        REQUESTING_POD,
+        pod,
+        { status: { phase: 'Succeeded' } },
+        { subresource: 'status' },
+      )
+      expect(await untilEnds('there is room', 'active')).toBe('placed')
     })
 
     it('by traits that the flavor asks for', async () => {
