@@ -9,6 +9,7 @@ import { asJson, asText, isFit } from '../preflight/finding.ts'
 import { gather } from '../preflight/gather.ts'
 import { judge } from '../preflight/judge.ts'
 import { openTransport } from '../rpc/open-transport.ts'
+import { endProcess } from './end-process.ts'
 import { openKubeConfig } from './open-kube-config.ts'
 
 /** Says what Kilonova needs in a cluster, what of it is there, and how to get the rest: exit code 1 if there is any. */
@@ -43,4 +44,5 @@ export async function runCheck(
     await transport.close()
     await client.close()
   }
+  await endProcess()
 }

@@ -15,6 +15,7 @@ import { describeDestinations, dryRun } from '../scheduler/dry-run.ts'
 import { describeExplanations, explain } from '../scheduler/explain.ts'
 import { readManifest } from '../scheduler/manifest.ts'
 import { SchedulerRpcApi } from '../scheduler/rpcapi.ts'
+import { endProcess } from './end-process.ts'
 import { openKubeConfig } from './open-kube-config.ts'
 import { ANSWERED_NO, endOf } from './schedule-end.ts'
 
@@ -119,4 +120,5 @@ async function ending(command: string, work: () => Promise<void>): Promise<void>
     process.stderr.write(`kilonova ${command}: ${end.message}\n`)
     process.exitCode = end.exitCode
   }
+  await endProcess()
 }

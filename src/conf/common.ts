@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { delimiter } from 'node:path'
 import type { LogLevel, LogOptions } from '../common/log.ts'
 import type { CredentialFiles } from '../rpc/nats-credentials.ts'
+import { natsServersOf } from '../rpc/nats-url.ts'
 import {
   count,
   type Option,
@@ -35,6 +36,20 @@ function levels(help: string): Option<Readonly<Record<string, LogLevel>>> {
   }
 }
 
+/** Where a message broker is. What is shown of a URL that cannot be used has no password in it. */
+export function brokerUrl(help: string, fallback: string): Option<string> {
+  return {
+    ...text(help, fallback, 'URL'),
+    parse: (given) => {
+      if (given.startsWith('memory:') || natsServersOf(given)) return given
+      const shown = given.replace(/\/\/.*@/, '//…@')
+      throw new UsageError(
+        `'${shown}' is no URL of a message broker, such as nats://host:4222 or tls://host:4222`,
+      )
+    },
+  }
+}
+
 export const LOG_OPTIONS = {
   logFormat: oneOf('lines as oslo.log writes them, or one JSON object a line', ['text', 'json'], 'text'),
   logLevel: oneOf('the least severe lines that are written', LEVELS, 'info'),
@@ -44,10 +59,9 @@ export const LOG_OPTIONS = {
 
 /** How the message broker is reached, and what is shown to it. */
 export const MESSAGING_OPTIONS = {
-  messaging: text(
+  messaging: brokerUrl(
     'the message broker; tls:// for TLS, several servers with commas',
     'nats://127.0.0.1:4222',
-    'URL',
   ),
   messagingTokenFile: optionalText('a token shown to the broker; read anew at each connect', 'FILE'),
   messagingCaFile: optionalText("trust these certificates for the broker's, and no others", 'FILE'),

@@ -1,4 +1,4 @@
-import { LOG_OPTIONS } from './common.ts'
+import { brokerUrl, LOG_OPTIONS } from './common.ts'
 import { count, optionalText, seconds, text, type Values, wholeNumber } from './options.ts'
 
 /** What `kilonova dev` and `kilonova demo` take. */
@@ -7,7 +7,7 @@ export const DEV_OPTIONS = {
   logLevel: LOG_OPTIONS.logLevel,
   logLevels: LOG_OPTIONS.logLevels,
   nodes: count('simulated nodes', 3),
-  messaging: text('the message broker: memory://, or a NATS server', 'memory://', 'URL'),
+  messaging: brokerUrl('the message broker: memory://, or a NATS server', 'memory://'),
   kubeconfig: optionalText('use this API server instead of the embedded one', 'FILE'),
   folder: text('where the kubeconfig and the logs go', '.kilonova', 'DIR'),
   port: wholeNumber('port of the embedded API server; 0 for any', 0, 'PORT'),

@@ -181,6 +181,20 @@ it.each([
   expect(inClusterAddress(env)).toEqual(want)
 })
 
+it.each([
+  {
+    url: 'http://nats:4222',
+    says: "--messaging: 'http://nats:4222' is no URL of a message broker, such as nats://",
+  },
+  { url: 'nats:4222', says: "--messaging: 'nats:4222' is no URL" },
+  { url: '', says: "--messaging: '' is no URL" },
+  { url: 'http://nova:s3cret@nats:4222', says: "--messaging: 'http://…@nats:4222' is no URL" },
+])('$url is no message broker', ({ url, says }) => {
+  const read = (): unknown => readOptions(SERVICE_OPTIONS, [`--messaging=${url}`], {})
+  expect(read).toThrow(UsageError)
+  expect(read).toThrow(says)
+})
+
 it.each(['--messaging-cert-file', '--messaging-key-file'])('%s alone is refused', (option) => {
   const conf = readOptions(SERVICE_OPTIONS, [option, 'a.pem'], {})
   expect(() => messagingFiles(conf)).toThrow(UsageError)

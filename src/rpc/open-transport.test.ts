@@ -3,7 +3,8 @@ import { SystemClock } from '../common/clock.ts'
 import { loggerTo } from '../common/log.ts'
 import { MemoryTransport } from './memory-transport.ts'
 import { NatsTransport } from './nats-transport.ts'
-import { natsServersOf, openTransport } from './open-transport.ts'
+import { natsServersOf } from './nats-url.ts'
+import { openTransport } from './open-transport.ts'
 
 const deps = {
   log: loggerTo(() => undefined, { format: 'text', level: 'error' }),

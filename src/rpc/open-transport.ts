@@ -2,8 +2,8 @@ import type { Clock } from '../common/clock.ts'
 import type { Logger } from '../common/log.ts'
 import { MemoryBroker } from './memory-broker.ts'
 import { MemoryTransport } from './memory-transport.ts'
-import type { NatsServerOptions } from './nats-link.ts'
 import { NatsTransport, type NatsTransportOptions } from './nats-transport.ts'
+import { natsServersOf } from './nats-url.ts'
 import type { Transport } from './transport.ts'
 
 export interface OpenTransportDeps {
@@ -31,18 +31,4 @@ export function openTransport(
   const servers = natsServersOf(url)
   if (servers) return new NatsTransport(deps, { ...options, ...servers })
   throw new TypeError(`Not a messaging URL (memory:// or nats://): ${JSON.stringify(url)}`)
-}
-
-/** The servers of a `nats://` or `tls://` URL; undefined for any other. */
-export function natsServersOf(url: string): NatsServerOptions | undefined {
-  const match = /^(nats|tls):\/\/(?:([^:@/]+)(?::([^@/]*))?@)?([^@/]+(?:,(?:\1:\/\/)?[^@/]+)*)\/?$/.exec(url)
-  if (!match) return undefined
-  const [, scheme, user, pass, servers = ''] = match
-  return {
-    // Each server may be written with the scheme of the first, as a list of URLs.
-    servers: servers.split(',').map((server) => server.replace(`${scheme}://`, '')),
-    ...(user !== undefined && { user: decodeURIComponent(user) }),
-    ...(pass !== undefined && { pass: decodeURIComponent(pass) }),
-    ...(scheme === 'tls' && { tls: {} }),
-  }
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
@@ -14,6 +16,7 @@ import { makeProject, type Project } from '../scenarios/instances.ts'
 import { hostsOf } from '../scenarios/world.ts'
 import { type Exit, runKilonova } from './command.ts'
 import { makeFolder, removeFolder } from './parts/folder.ts'
+import { freePort } from './parts/ports.ts'
 import { makeRealWorld, type RealWorld } from './real-world.ts'
 import { setupNeeded } from './setup-needed.ts'
 
@@ -309,6 +312,23 @@ describe.skipIf(needed !== undefined)('asking where instances go, and why', () =
         expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' })
         expect(err).toMatch(
           /^kilonova schedule: Could not send a message to scheduler: no message broker for \d+ ms: 127\.0\.0\.1:\d+: connection refused\n$/,
+        )
+      })
+
+      it('of a broker that takes the connection and says nothing', async () => {
+        const mute = createServer()
+        const port = await freePort()
+        mute.listen(port, '127.0.0.1')
+        await once(mute, 'listening')
+        const { exitCode, out, err } = await ask({
+          ...inPodOfApi,
+          KILONOVA_MESSAGING: `nats://127.0.0.1:${port}`,
+        })
+        mute.close()
+
+        expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' })
+        expect(err).toMatch(
+          /^kilonova schedule: Could not send a message to scheduler: no message broker for \d+ ms\n$/,
         )
       })
 

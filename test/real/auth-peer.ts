@@ -7,7 +7,7 @@ import { CONDUCTOR_RPC_VERSION, ConductorRpcApi } from '../../src/conductor/rpca
 import { RpcClient } from '../../src/rpc/client.ts'
 import { defineMethod } from '../../src/rpc/method.ts'
 import { NatsTransport } from '../../src/rpc/nats-transport.ts'
-import { natsServersOf } from '../../src/rpc/open-transport.ts'
+import { natsServersOf } from '../../src/rpc/nats-url.ts'
 import { describeSender, type Sender } from '../../src/rpc/sender.ts'
 import { RpcServer } from '../../src/rpc/server.ts'
 import type { Target } from '../../src/rpc/target.ts'
