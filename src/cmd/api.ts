@@ -18,6 +18,7 @@ import { Delete } from '../controllers/instance/delete.ts'
 import { DesiredState } from '../controllers/instance/desired-state.ts'
 import { type OverdueOptions, OverdueStates } from '../controllers/instance/overdue.ts'
 import { RequestContexts } from '../controllers/instance/request.ts'
+import { UnacceptedAction } from '../controllers/instance/unaccepted.ts'
 import { TaskWatch } from '../controllers/instance/task-watch.ts'
 import { immediateOperations } from '../controllers/instance-action/asked.ts'
 import { ActionClosing } from '../controllers/instance-action/closing.ts'
@@ -80,6 +81,7 @@ export function buildApi(deps: ServiceDeps, settings: ApiSettings & { readonly i
       new Create({ api, tasks, contexts }),
       new Delete({ api, actions: actionStore, hosts, clock, tasks, contexts }),
       tasks,
+      new UnacceptedAction({ actions: actions.store }),
       new OverdueStates({ api, tasks, clock }, overdueOptions(settings)),
       new DesiredState({ api, tasks, contexts }),
     ]
