@@ -3,9 +3,10 @@ import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts
 import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import type { InstanceActionSpec } from '../apis/v1alpha1/instance-action.ts'
 import type { OperationName } from '../apis/v1alpha1/operations.ts'
+import { toImageMeta } from '../objects/build-request.ts'
 import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
-import { makeComputeNode, makeInstance } from '../testing/builders.ts'
+import { makeComputeNode, makeImage, makeInstance } from '../testing/builders.ts'
 import { ToldInformer } from '../testing/told-informer.ts'
 import { kube, useKube } from '../testing/use-kube.ts'
 import { HostStates } from './host-states.ts'
@@ -31,7 +32,7 @@ useKube(() =>
     kube.putFlavor({ name: 'm1.flat', vcpus: 4, memoryMb: 4096, diskGb: 5 }),
     kube.putFlavor({ name: 'm1.lean', vcpus: 1, memoryMb: 128, diskGb: 20 }),
     kube.putImage({ name: 'cirros', minRamMb: 512 }),
-    kube.putImage({ name: 'debian' }),
+    kube.putImage({ name: 'debian', properties: { os_shutdown_timeout: 30 } }),
     kube.putImage({ name: 'huge', minRamMb: 99_999 }),
     kube.putImage({ name: 'wide', minDiskGb: 15 }),
   ]),
@@ -60,6 +61,9 @@ const BIG = {
   diskGb: 20,
   extraSpecs: { 'trait:CUSTOM_NVME': 'required' },
 }
+const CIRROS = toImageMeta(makeImage({ minRamMb: 512 }))
+const DEBIAN = toImageMeta(makeImage({ name: 'debian', properties: { os_shutdown_timeout: 30 } }))
+const GONE = toImageMeta(makeImage({ name: 'gone', minRamMb: 512 }))
 const PLAIN = { ...BIG, name: 'm1.plain', extraSpecs: {} }
 
 describe('an operation writes down', () => {
@@ -99,8 +103,28 @@ describe('an operation writes down', () => {
     },
     { name: 'confirmResize', want: { migration: { status: 'confirming' } } },
     { name: 'revertResize', want: {} },
-    { name: 'rebuild', asked: asks({ action: 'rebuild', image: 'debian' }), want: { image: 'debian' } },
+    {
+      name: 'rebuild',
+      asked: asks({ action: 'rebuild', image: 'debian' }),
+      want: { image: 'debian', imageMeta: DEBIAN, shutdownTimeoutSeconds: 30 },
+    },
+    {
+      name: 'rebuild',
+      asked: asks({ action: 'rebuild', image: 'cirros' }),
+      want: { image: 'cirros', imageMeta: CIRROS, shutdownTimeoutSeconds: null },
+    },
     { name: 'rescue', asked: asks({ action: 'rescue' }), want: {} },
+    {
+      name: 'rescue',
+      instance: instanceOf('m1.small', { ...ACTIVE, image: 'gone', imageMeta: GONE }),
+      asked: asks({ action: 'rescue' }),
+      want: {},
+    },
+    {
+      name: 'resize',
+      instance: instanceOf('m1.big', { ...ACTIVE, image: 'gone', imageMeta: GONE }),
+      want: { migration: { ...MOVE, type: 'resize', oldFlavor: FLAVOR, newFlavor: BIG } },
+    },
     { name: 'rescue', asked: asks({ action: 'rescue', image: 'debian' }), want: {} },
     { name: 'createImage', asked: asks({ action: 'createImage', imageName: 'new' }), want: {} },
     { name: 'stop', want: {} },
@@ -138,6 +162,21 @@ describe('an operation is refused', () => {
       instance: instanceOf('m1.lean'),
       error: 'FlavorMemoryTooSmall',
       says: 'flavor m1.lean has 128 MiB, image cirros needs 512 MiB.',
+    },
+    {
+      what: 'a flavor that the image it carries does not fit',
+      name: 'resize',
+      instance: instanceOf('m1.lean', { ...ACTIVE, image: 'gone', imageMeta: GONE }),
+      error: 'FlavorMemoryTooSmall',
+      says: 'flavor m1.lean has 128 MiB, image gone needs 512 MiB.',
+    },
+    {
+      what: 'an image of its own that is gone, where an older version bound it',
+      name: 'rescue',
+      instance: instanceOf('m1.small', { ...ACTIVE, image: 'gone' }),
+      asked: asks({ action: 'rescue' }),
+      error: 'ImageNotFound',
+      says: 'Image gone could not be found.',
     },
     {
       what: 'a flavor that the image of the last rebuild does not fit',

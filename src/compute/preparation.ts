@@ -31,9 +31,9 @@ export class Preparation {
     }),
     evacuate: async (instance, asked) => ({ migration: this.#move(instance, 'evacuation', asked?.host) }),
     confirmResize: async () => ({ migration: { status: 'confirming' } }),
-    rebuild: async (instance, asked) => ({ image: await this.#rebuild(instance, asked?.image ?? '') }),
-    rescue: async (_instance, asked) => {
-      if (asked?.image !== undefined) await this.#requests.disk(asked.image)
+    rebuild: async (instance, asked) => this.#rebuild(instance, asked?.image ?? ''),
+    rescue: async (instance, asked) => {
+      await this.#requests.rescueDisk(instance, asked?.image)
     },
     createImage: async (_instance, asked) => this.#checkIsFree(asked?.imageName ?? ''),
   }
@@ -63,7 +63,7 @@ export class Preparation {
   async #resize(instance: Instance): Promise<MigrationState> {
     const { spec, status, metadata } = instance
     const newFlavor = await this.#requests.flavor(spec.flavor)
-    checkFlavorFitsImage(newFlavor, await this.#requests.image(status.image ?? spec.image))
+    checkFlavorFitsImage(newFlavor, await this.#requests.imageOf(instance))
     const move = this.#move(instance, 'resize', undefined)
     const oldFlavor = status.flavor
     const [fromGb, toGb] = [oldFlavor?.diskGb ?? 0, newFlavor.diskGb]
@@ -94,11 +94,11 @@ export class Preparation {
     }
   }
 
-  async #rebuild({ status }: Instance, name: string): Promise<string> {
-    const image = await this.#requests.image(name)
-    if (status.flavor) checkFlavorFitsImage(status.flavor, image)
-    await this.#requests.disk(name)
-    return name
+  async #rebuild({ status }: Instance, name: string): Promise<InstanceUpdate> {
+    const imageMeta = await this.#requests.image(name)
+    if (status.flavor) checkFlavorFitsImage(status.flavor, imageMeta)
+    const { os_shutdown_timeout: shutdownTimeoutSeconds = null } = imageMeta.properties
+    return { image: name, imageMeta, shutdownTimeoutSeconds }
   }
 
   async #checkIsFree(image: string): Promise<void> {

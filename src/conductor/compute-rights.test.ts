@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Forbidden } from '../common/errors/access.ts'
+import { toImageMeta } from '../objects/build-request.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
+import { makeImage } from '../testing/builders.ts'
 import { checkComputeMaySet, hostOfSender } from './compute-rights.ts'
 
 describe('a sender', () => {
@@ -39,6 +41,7 @@ const RIGHTS: {
   launchedAt: { value: '2026-01-01T00:00:00Z', may: true },
   terminatedAt: { value: '2026-01-01T00:00:00Z', may: true },
   image: { value: 'other', may: false },
+  imageMeta: { value: toImageMeta(makeImage()), may: false },
   action: { value: { name: 'mine', operation: 'rescue' }, may: false },
   migration: { value: null, may: true },
   shelvedAt: { value: '2026-01-01T00:00:00Z', may: true },

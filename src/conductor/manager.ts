@@ -92,8 +92,7 @@ export class ConductorManager {
   async diskGet(host: string, ref: InstanceRef): Promise<DiskSource> {
     const instance = await this.#deps.instances.get(ref)
     checkInvolves(host, instance)
-    const { action, image = instance.spec.image } = instance.status
-    return this.#deps.requests.disk(action?.image ?? image)
+    return this.#deps.requests.rescueDisk(instance, instance.status.action?.image)
   }
 
   /**

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { Forbidden } from '../common/errors/access.ts'
+import { ImageNotFound } from '../common/errors/flavor-and-image.ts'
 import { UnexpectedTaskStateError } from '../common/errors/instance-state.ts'
-import { refOfInstance } from '../objects/build-request.ts'
+import { refOfInstance, toImageMeta } from '../objects/build-request.ts'
 import type { ExpectedState } from '../objects/expected-state.ts'
 import type { InstanceUpdate } from '../objects/instance-update.ts'
-import { makeContext } from '../testing/builders.ts'
+import { makeContext, makeImage } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
 import { settle } from '../testing/fake-clock.ts'
 import { until } from '../testing/until.ts'
@@ -344,6 +345,15 @@ describe('the disk to rescue an instance with', () => {
       want: 'cirros',
     },
     {
+      what: 'that of its own which it carries, whatever became of the Image',
+      status: {
+        ...RESCUING,
+        action: asked,
+        imageMeta: toImageMeta(makeImage({ containerDisk: { image: 'registry.example/old' } })),
+      },
+      want: 'old',
+    },
+    {
       what: 'that of its last rebuild, where none was asked for',
       status: { ...RESCUING, action: asked, image: 'rescue' },
       want: 'rescue',
@@ -351,6 +361,19 @@ describe('the disk to rescue an instance with', () => {
   ])('is $what', async ({ status, want }) => {
     const instance = await kube.putInstance({ status })
     expect(await world.agent('node-1').diskGet(ctx, refOfInstance(instance))).toEqual(disk(want))
+  })
+
+  it('is none where its own was of a snapshot, which went with its Image: that says what to do', async () => {
+    const dataVolume = { snapshot: { namespace: 'default', name: 'web-1' } }
+    const imageMeta = toImageMeta(makeImage({ name: 'web-1', dataVolume }))
+    const instance = await kube.putInstance({
+      spec: { image: 'web-1' },
+      status: { ...RESCUING, action: asked, imageMeta },
+    })
+    const got = world.agent('node-1').diskGet(ctx, refOfInstance(instance))
+    await expect(got).rejects.toEqual(
+      new ImageNotFound({ image: 'web-1', instead: 'Name another image to rescue the instance with.' }),
+    )
   })
 })
 

@@ -4,10 +4,10 @@ import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { Forbidden } from '../common/errors/access.ts'
 import { ImageConflict } from '../common/errors/flavor-and-image.ts'
 import { InstanceNotFound } from '../common/errors/instance-state.ts'
-import { refOfInstance } from '../objects/build-request.ts'
+import { refOfInstance, toImageMeta } from '../objects/build-request.ts'
 import { BuildRequestResolver } from '../objects/build-request-resolver.ts'
 import { InstanceStore } from '../objects/instance-store.ts'
-import { makeContext } from '../testing/builders.ts'
+import { makeContext, makeImage } from '../testing/builders.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { captureLog } from '../testing/log-capture.ts'
 import { kube, useKube } from '../testing/use-kube.ts'
@@ -78,6 +78,17 @@ describe('the image of a snapshot', () => {
     const instance = await kube.putInstance({ status: { ...SNAPSHOT, image: 'debian' } })
     await images.create(ctx, 'node-1', { instance: refOfInstance(instance), source })
     expect((await kube.client.get(IMAGE, { name: 'web-1' })).spec.minRamMb).toBe(512)
+  })
+
+  it('has those that the instance carries, whatever became of the Image', async () => {
+    const properties = { hw_firmware_type: 'uefi' } as const
+    const imageMeta = toImageMeta(makeImage({ minRamMb: 256, properties }))
+    const instance = await kube.putInstance({ status: { ...SNAPSHOT, imageMeta } })
+    await images.create(ctx, 'node-1', { instance: refOfInstance(instance), source })
+    expect((await kube.client.get(IMAGE, { name: 'web-1' })).spec).toMatchObject({
+      minRamMb: 256,
+      properties,
+    })
   })
 
   it('is made once, however often the same request asks, and has its snapshot each time', async () => {

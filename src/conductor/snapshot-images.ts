@@ -55,8 +55,7 @@ export class SnapshotImages {
         reason: `the image of instance ${ref.uid} must be of a snapshot in ${ref.namespace}`,
       })
     }
-    const { spec: from } = await this.#requests.image(instance.status.image ?? instance.spec.image)
-    const { minRamMb, minDiskGb, properties } = from
+    const { minRamMb, minDiskGb, properties } = await this.#requests.imageOf(instance)
     const image: Image = {
       apiVersion: apiVersionOf(IMAGE),
       kind: IMAGE.kind,

@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { FLAVOR, type Flavor } from '../apis/v1alpha1/flavor.ts'
-import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
+import type { ImageSpec } from '../apis/v1alpha1/image.ts'
+import { INSTANCE, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { FlavorMemoryTooSmall, FlavorNotFound, ImageNotFound } from '../common/errors/flavor-and-image.ts'
 import { isRetryable } from '../kube/api-error.ts'
-import { makeFlavor, makeInstance } from '../testing/builders.ts'
+import { makeFlavor, makeImage, makeInstance } from '../testing/builders.ts'
 import { kube, useKube } from '../testing/use-kube.ts'
+import { type ImageMeta, type ImageProperties, toImageMeta } from './build-request.ts'
 import { BuildRequestResolver } from './build-request-resolver.ts'
 
 let resolver: BuildRequestResolver
@@ -150,11 +152,79 @@ describe('the request to build an instance', () => {
     })
   })
 
-  it('has the image of the last rebuild', async () => {
-    const request = await resolver.resolve(
-      makeInstance({ spec: { image: 'none' }, status: { image: 'cirros' } }),
-    )
-    expect(request.image.name).toBe('cirros')
+  describe('has for its image', () => {
+    const now = toImageMeta(makeImage({ minRamMb: 64 }))
+    const then = toImageMeta(makeImage({ properties: { hw_firmware_type: 'uefi' } }))
+    const gone = { ...then, name: 'gone' }
+
+    it.each<{ what: string; image: string; status: InstanceStatus; want: ImageMeta }>([
+      { what: 'that of its spec as it is now, before it is bound', image: 'cirros', status: {}, want: now },
+      {
+        what: 'what it carries, whatever the Image says now',
+        image: 'cirros',
+        status: { imageMeta: then },
+        want: then,
+      },
+      {
+        what: 'what it carries, where the Image is gone',
+        image: 'gone',
+        status: { imageMeta: gone },
+        want: gone,
+      },
+      {
+        what: 'that of the last rebuild as it is now, where an older version bound and rebuilt it',
+        image: 'gone',
+        status: { image: 'cirros' },
+        want: now,
+      },
+      {
+        what: 'that of the last rebuild as it is now, where an older version rebuilt it, and not what it carried before',
+        image: 'cirros',
+        status: { image: 'cirros', imageMeta: gone },
+        want: now,
+      },
+      {
+        what: 'what it carries from its last rebuild',
+        image: 'cirros',
+        status: { image: 'gone', imageMeta: gone },
+        want: gone,
+      },
+    ])('$what', async ({ image, status, want }) => {
+      expect((await resolver.resolve(makeInstance({ spec: { image }, status }))).image).toEqual(want)
+    })
+
+    /** All of them: what the definition of an Instance does not know, the API server drops. */
+    const ALL: Required<ImageProperties> = {
+      hw_architecture: 'x86_64',
+      img_hv_type: 'kvm',
+      hw_vm_mode: 'hvm',
+      hw_disk_bus: 'scsi',
+      hw_vif_model: 'e1000',
+      hw_machine_type: 'q35',
+      hw_firmware_type: 'uefi',
+      img_config_drive: 'mandatory',
+      os_distro: 'debian',
+      os_shutdown_timeout: 30,
+      traits_required: ['CUSTOM_GPU'],
+    }
+    const named = { namespace: 'images', name: 'disk' }
+
+    it.each<Partial<ImageSpec>>([
+      { containerDisk: { image: 'registry.example/a' } },
+      { persistentVolumeClaim: { claimName: 'disk' } },
+      { dataVolume: { http: { url: 'https://example.com/a' }, storageClassName: 'fast' } },
+      { dataVolume: { registry: { url: 'docker://a' } } },
+      { dataVolume: { pvc: named } },
+      { dataVolume: { snapshot: named } },
+    ])('the whole of what was written down: %j', async (source) => {
+      const imageMeta = toImageMeta(makeImage({ name: 'gone', minDiskGb: 1, properties: ALL, ...source }))
+      const { metadata, ...instance } = await kube.putInstance({
+        spec: { image: 'gone' },
+        status: { imageMeta },
+      })
+      expect((await resolver.resolve({ ...instance, metadata })).image).toEqual(imageMeta)
+      await kube.client.delete(INSTANCE, metadata)
+    })
   })
 
   it.each([
@@ -181,16 +251,11 @@ describe('what an operation looks up by name', () => {
       diskGb: 1,
       extraSpecs: {},
     })
-    expect(await resolver.disk('cirros')).toEqual({
-      kind: 'containerDisk',
-      image: 'registry.example/cirros',
-    })
-    expect((await resolver.image('huge')).spec.minRamMb).toBe(4096)
+    expect(await resolver.image('huge')).toEqual(toImageMeta(makeImage({ name: 'huge', minRamMb: 4096 })))
   })
 
   it('is told where it is not there', async () => {
     await expect(resolver.flavor('m9')).rejects.toThrow(FlavorNotFound)
-    await expect(resolver.disk('none')).rejects.toThrow(ImageNotFound)
     await expect(resolver.image('none')).rejects.toThrow(ImageNotFound)
   })
 })

@@ -9,9 +9,11 @@ import {
   type BuildRequest,
   checkFlavorFitsImage,
   type DiskSource,
+  type ImageMeta,
+  imageMeta,
   type InstanceFlavor,
   toBuildRequest,
-  toDisk,
+  toImageMeta,
 } from './build-request.ts'
 
 /** What is known without asking the API server: flavors and images hardly change. */
@@ -19,6 +21,8 @@ export interface Catalogue {
   readonly flavor: (name: string) => Flavor | undefined
   readonly image: (name: string) => Image | undefined
 }
+
+const INSTEAD = 'Name another image to rescue the instance with.'
 
 const NOTHING_KNOWN: Catalogue = { flavor: () => undefined, image: () => undefined }
 
@@ -34,8 +38,8 @@ export class BuildRequestResolver {
   }
 
   /**
-   * An instance that was bound before keeps the flavor it was bound with, also when that has changed or is gone, and gets the one
-   * that it is resized to; a rebuilt one has the image of its last rebuild.
+   * An instance that was bound before keeps the flavor and the image it was bound with, also when they have changed or are gone. It
+   * gets the flavor that it is resized to, and the image that it is rebuilt from.
    *
    * @throws FlavorNotFound, ImageNotFound, FlavorMemoryTooSmall, FlavorDiskSmallerThanMinDisk,
    *   ImageUnacceptable when the instance can never be built as it is
@@ -45,7 +49,7 @@ export class BuildRequestResolver {
     const carried = flavorOf(status)
     const [flavor, image] = await Promise.all([
       carried ? this.#withExtraSpecs(carried) : this.flavor(spec.flavor),
-      this.#image(status.image ?? spec.image),
+      this.imageOf(instance),
     ])
     checkFlavorFitsImage(flavor, image)
     return toBuildRequest(instance, flavor, image)
@@ -63,16 +67,34 @@ export class BuildRequestResolver {
   }
 
   /**
-   * Where the disk of an image comes from.
-   * @throws ImageNotFound, ImageUnacceptable when it names no source
+   * An image by its name, as it is now: for an instance that is to carry it from here on.
+   * @throws ImageNotFound, ImageUnacceptable when it names no source for its disk
    */
-  async disk(name: string): Promise<DiskSource> {
-    return toDisk(await this.#image(name))
+  async image(name: string): Promise<ImageMeta> {
+    return toImageMeta(await this.#image(name))
   }
 
-  /** @throws ImageNotFound */
-  async image(name: string): Promise<Image> {
-    return this.#image(name)
+  /**
+   * The image that an instance carries. One that an older version bound, or rebuilt since, has the image of that name as it is now.
+   * @throws ImageNotFound, ImageUnacceptable for such a one
+   */
+  async imageOf({ spec, status }: Instance): Promise<ImageMeta> {
+    const name = status.image ?? spec.image
+    return status.imageMeta?.name === name ? imageMeta.parse(status.imageMeta) : this.image(name)
+  }
+
+  /**
+   * The disk to rescue an instance with: that of an image, or that of its own. A snapshot went with the Image that was made for it,
+   * so where its own is of one, that Image must be there.
+   * @throws ImageNotFound, ImageUnacceptable
+   */
+  async rescueDisk(instance: Instance, asked: string | undefined): Promise<DiskSource> {
+    if (asked !== undefined) return (await this.image(asked)).disk
+    const { name, disk } = await this.imageOf(instance)
+    const isOfSnapshot = disk.kind === 'dataVolume' && 'snapshot' in disk.source
+    if (isOfSnapshot)
+      await this.#find(IMAGE, name, () => new ImageNotFound({ image: name, instead: INSTEAD }))
+    return disk
   }
 
   /** What an older version left out is what the flavor asks for now, and nothing where that is gone. */

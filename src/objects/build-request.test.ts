@@ -7,10 +7,13 @@ import {
   checkFlavorFitsImage,
   type DiskSource,
   type FlavorSize,
+  type ImageMeta,
   refOfInstance,
   toBuildRequest,
+  toImageMeta,
 } from './build-request.ts'
 
+const carried = (spec: Partial<ImageSpec> = {}): ImageMeta => toImageMeta(makeImage(spec))
 const FLAVOR: FlavorSize = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
 
 describe('a flavor', () => {
@@ -42,7 +45,7 @@ describe('a flavor', () => {
       error: FlavorMemoryTooSmall,
     },
   ])('$what is judged as in Nova', ({ flavor, image, error }) => {
-    const check = (): void => checkFlavorFitsImage({ ...FLAVOR, ...flavor }, makeImage(image))
+    const check = (): void => checkFlavorFitsImage({ ...FLAVOR, ...flavor }, carried(image))
     if (error === undefined) expect(check).not.toThrow()
     else expect(check).toThrow(error as typeof Error)
   })
@@ -50,9 +53,9 @@ describe('a flavor', () => {
 
 describe('a build request', () => {
   it('takes the instance’s name for the guest’s host name where none is given', () => {
-    expect(toBuildRequest(makeInstance({ name: 'db' }), FLAVOR, makeImage()).hostname).toBe('db')
+    expect(toBuildRequest(makeInstance({ name: 'db' }), FLAVOR, carried()).hostname).toBe('db')
     const named = makeInstance({ name: 'db', spec: { hostname: 'primary' } })
-    expect(toBuildRequest(named, FLAVOR, makeImage()).hostname).toBe('primary')
+    expect(toBuildRequest(named, FLAVOR, carried()).hostname).toBe('primary')
   })
 
   it('carries all a build needs, and reads the same after its way through a message', () => {
@@ -67,7 +70,7 @@ describe('a build request', () => {
     const properties = { hw_architecture: 'x86_64', os_shutdown_timeout: 30 } as const
 
     const flavor = { ...FLAVOR, extraSpecs: { 'trait:CUSTOM_SSD': 'required' } }
-    const request = toBuildRequest(instance, flavor, makeImage({ properties }))
+    const request = toBuildRequest(instance, flavor, carried({ properties, minRamMb: 64, minDiskGb: 1 }))
 
     expect(buildRequest.parse(JSON.parse(JSON.stringify(request)))).toEqual({
       instance: { namespace: 'default', name: 'web', uid: UID },
@@ -78,6 +81,8 @@ describe('a build request', () => {
         name: 'cirros',
         disk: { kind: 'containerDisk', image: 'registry.example/cirros' },
         properties,
+        minRamMb: 64,
+        minDiskGb: 1,
       },
       hostname: 'web',
       availabilityZone: 'west',
@@ -88,9 +93,17 @@ describe('a build request', () => {
 
   it('names the Secret with the user data', () => {
     const instance = makeInstance({ spec: { userDataSecret: { name: 'cloud-init' } } })
-    expect(toBuildRequest(instance, FLAVOR, makeImage()).userDataSecret).toBe('cloud-init')
+    expect(toBuildRequest(instance, FLAVOR, carried()).userDataSecret).toBe('cloud-init')
   })
 
+  it('of an older version, which says nothing of least sizes, is understood', () => {
+    const { image, ...request } = toBuildRequest(makeInstance(), FLAVOR, carried())
+    const { minRamMb: _ram, minDiskGb: _disk, ...older } = image
+    expect(buildRequest.parse({ ...request, image: older }).image).toEqual(older)
+  })
+})
+
+describe('what an instance carries of an image', () => {
   it.each<{ source: Partial<ImageSpec>; want: DiskSource }>([
     {
       source: { containerDisk: { image: 'registry.example/a' } },
@@ -116,17 +129,15 @@ describe('a build request', () => {
       source: { dataVolume: { snapshot: { namespace: 'default', name: 'a' } } },
       want: { kind: 'dataVolume', source: { snapshot: { namespace: 'default', name: 'a' } } },
     },
-  ])('takes its disk from $want.kind', ({ source, want }) => {
-    expect(toBuildRequest(makeInstance(), FLAVOR, makeImage(source)).image.disk).toEqual(want)
+  ])('has its disk from $want.kind', ({ source, want }) => {
+    expect(carried(source).disk).toEqual(want)
   })
 
-  it('cannot be made of an image that names no source', () => {
+  it('is nothing, where that names no source', () => {
     const { spec, ...image } = makeImage()
     const { containerDisk: _, ...rest } = spec
     const bare: Image = { ...image, spec: rest }
-    expect(() => toBuildRequest(makeInstance(), FLAVOR, bare)).toThrow(
-      'Image cirros is unacceptable: it names no source for its disk',
-    )
+    expect(() => toImageMeta(bare)).toThrow('Image cirros is unacceptable: it names no source for its disk')
   })
 })
 

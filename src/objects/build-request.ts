@@ -46,25 +46,40 @@ export const diskSource = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('dataVolume'),
     source: dataVolumeSource,
-    storageClassName: z.string().optional(),
+    storageClassName: z.string().exactOptional(),
   }),
 ])
 export type DiskSource = z.infer<typeof diskSource>
 
 export const imageProperties = z.object({
-  hw_architecture: z.enum(['x86_64', 'aarch64', 's390x']).optional(),
-  img_hv_type: z.enum(['kvm', 'qemu']).optional(),
-  hw_vm_mode: z.enum(['hvm']).optional(),
-  hw_disk_bus: z.string().optional(),
-  hw_vif_model: z.string().optional(),
-  hw_machine_type: z.string().optional(),
-  hw_firmware_type: z.enum(['bios', 'uefi']).optional(),
-  img_config_drive: z.enum(['mandatory', 'optional']).optional(),
-  os_distro: z.string().optional(),
-  os_shutdown_timeout: z.int().min(0).optional(),
-  traits_required: z.array(z.string()).optional(),
+  hw_architecture: z.enum(['x86_64', 'aarch64', 's390x']).exactOptional(),
+  img_hv_type: z.enum(['kvm', 'qemu']).exactOptional(),
+  hw_vm_mode: z.enum(['hvm']).exactOptional(),
+  hw_disk_bus: z.enum(['virtio', 'scsi', 'sata', 'usb']).exactOptional(),
+  hw_vif_model: z.enum(['virtio', 'e1000', 'e1000e', 'rtl8139', 'pcnet', 'ne2k_pci', 'igb']).exactOptional(),
+  hw_machine_type: z.string().exactOptional(),
+  hw_firmware_type: z.enum(['bios', 'uefi']).exactOptional(),
+  img_config_drive: z.enum(['mandatory', 'optional']).exactOptional(),
+  os_distro: z.string().exactOptional(),
+  os_shutdown_timeout: z.int().min(0).exactOptional(),
+  traits_required: z.array(z.string()).exactOptional(),
 })
 export type ImageProperties = z.infer<typeof imageProperties>
+
+/**
+ * The image that an instance carries with it from the day it is bound: only a rebuild gives it another, and what becomes of the
+ * Image itself is nothing to it. Nova's `instance.image_meta`.
+ */
+export const imageMeta = z.object({
+  name: z.string(),
+  disk: diskSource,
+  properties: imageProperties,
+  /** MiB. */
+  minRamMb: z.int(),
+  /** GiB. */
+  minDiskGb: z.int(),
+})
+export type ImageMeta = z.infer<typeof imageMeta>
 
 /** What a user tells the scheduler besides. Nova's os:scheduler_hints, under Nova's names. */
 export const schedulerHints = z
@@ -106,7 +121,8 @@ export const buildRequest = z.object({
   flavor: flavorSize,
   /** Of the flavor that the instance has or is getting. */
   extraSpecs: z.record(z.string(), z.string()).default({}),
-  image: z.object({ name: z.string(), disk: diskSource, properties: imageProperties }),
+  /** Without the least sizes where an older version sent it. */
+  image: imageMeta.partial({ minRamMb: true, minDiskGb: true }),
   hostname: z.string(),
   availabilityZone: z.string().optional(),
   /** The one host that may be chosen. Nova's requested_destination. */
@@ -127,9 +143,8 @@ export function refOfInstance(instance: Instance): InstanceRef {
  * Checks that the flavor is enough for the image. Nova: `_validate_flavor_image_nostatus`.
  * @throws FlavorMemoryTooSmall, FlavorDiskSmallerThanMinDisk
  */
-export function checkFlavorFitsImage(flavor: FlavorSize, image: Image): void {
-  const { minRamMb, minDiskGb } = image.spec
-  const name = image.metadata.name
+export function checkFlavorFitsImage(flavor: FlavorSize, image: ImageMeta): void {
+  const { name, minRamMb, minDiskGb } = image
   if (flavor.memoryMb < minRamMb) {
     throw new FlavorMemoryTooSmall({ flavor: flavor.name, memoryMb: flavor.memoryMb, image: name, minRamMb })
   }
@@ -150,17 +165,13 @@ export function sizeOf({ name, vcpus, memoryMb, diskGb }: FlavorSize): FlavorSiz
 }
 
 /** The request to build an instance of this flavor from this image. */
-export function toBuildRequest(instance: Instance, flavor: InstanceFlavor, image: Image): BuildRequest {
+export function toBuildRequest(instance: Instance, flavor: InstanceFlavor, image: ImageMeta): BuildRequest {
   const { spec } = instance
   return {
     instance: refOfInstance(instance),
     flavor: sizeOf(flavor),
     extraSpecs: { ...flavor.extraSpecs },
-    image: {
-      name: image.metadata.name,
-      disk: toDisk(image),
-      properties: imageProperties.parse(image.spec.properties),
-    },
+    image,
     hostname: spec.hostname ?? instance.metadata.name,
     availabilityZone: spec.availabilityZone,
     requestedHost: spec.requestedHost,
@@ -171,16 +182,21 @@ export function toBuildRequest(instance: Instance, flavor: InstanceFlavor, image
 }
 
 /**
- * Where the disk of an image comes from.
- * @throws ImageUnacceptable when it names no source
+ * What an instance carries of an image.
+ * @throws ImageUnacceptable when it names no source for its disk
  */
-export function toDisk(image: Image): DiskSource {
+export function toImageMeta(image: Image): ImageMeta {
+  const { name } = image.metadata
+  const { minRamMb, minDiskGb, properties } = image.spec
   const disk = diskSourceOf(image)
-  if (disk) return disk
-  throw new ImageUnacceptable({
-    image: image.metadata.name,
-    reason: 'it names no source for its disk',
-  })
+  if (!disk) throw new ImageUnacceptable({ image: name, reason: 'it names no source for its disk' })
+  return { name, disk, properties: imageProperties.parse(properties), minRamMb, minDiskGb }
+}
+
+/** The image that the instance of a request is to carry; none where an older version said less of it than that. */
+export function imageMetaOf({ image }: BuildRequest): ImageMeta | undefined {
+  const { minRamMb, minDiskGb } = image
+  return minRamMb === undefined || minDiskGb === undefined ? undefined : { ...image, minRamMb, minDiskGb }
 }
 
 function diskSourceOf(image: Image): DiskSource | undefined {
@@ -190,9 +206,10 @@ function diskSourceOf(image: Image): DiskSource | undefined {
     return { kind: 'persistentVolumeClaim', claimName: persistentVolumeClaim.claimName }
   }
   if (!dataVolume) return undefined
+  const { storageClassName } = dataVolume
   return {
     kind: 'dataVolume',
     source: dataVolumeSource.parse(dataVolume),
-    storageClassName: dataVolume.storageClassName,
+    ...(storageClassName !== undefined && { storageClassName }),
   }
 }

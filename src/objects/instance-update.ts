@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { TASK_STATES, VM_STATES } from '../apis/v1alpha1/states.ts'
-import { instanceFlavor } from './build-request.ts'
+import { imageMeta, instanceFlavor } from './build-request.ts'
 
 export const vmState = z.enum(VM_STATES)
 export const taskState = z.enum(TASK_STATES)
@@ -64,6 +64,7 @@ export const instanceUpdate = z.object({
   lockedBy: lockedBy.nullable().optional(),
   lockedReason: z.string().nullable().optional(),
   image: z.string().optional(),
+  imageMeta: imageMeta.optional(),
   action: askedBy.nullable().optional(),
   /** What it names changes, the rest of the migration stays; `null` ends it. */
   migration: migration.partial().nullable().optional(),

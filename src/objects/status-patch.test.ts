@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { InstanceStatus, InstanceStatusCondition } from '../apis/v1alpha1/instance.ts'
-import { makeInstance, NEW_STATUS, UID } from '../testing/builders.ts'
+import { makeImage, makeInstance, NEW_STATUS, UID } from '../testing/builders.ts'
+import { toImageMeta } from './build-request.ts'
 import type { InstanceUpdate } from './instance-update.ts'
 import { toStatusPatch } from './status-patch.ts'
 
@@ -126,6 +127,44 @@ describe('the patch of a flavor', () => {
     },
   ])('$what', ({ status, update, want }) => {
     expect(toStatusPatch(makeInstance({ status }), update, NOW)).toMatchObject(want)
+  })
+})
+
+describe('an image that takes the place of another', () => {
+  const imported = toImageMeta(
+    makeImage({
+      dataVolume: { http: { url: 'https://example.com/disk.img' }, storageClassName: 'fast' },
+      properties: { hw_firmware_type: 'uefi', traits_required: ['CUSTOM_GPU', 'CUSTOM_NVME'] },
+    }),
+  )
+  const cirros = toImageMeta(makeImage({ properties: { traits_required: ['CUSTOM_SSD'] } }))
+
+  it.each<{ what: string; held: InstanceStatus['imageMeta']; given: typeof cirros; want: object }>([
+    { what: 'is the image, where there was none', held: undefined, given: imported, want: imported },
+    {
+      what: 'leaves nothing of the disk and the properties of the one before',
+      held: imported,
+      given: cirros,
+      want: {
+        ...cirros,
+        disk: { ...cirros.disk, source: null, storageClassName: null },
+        properties: { hw_firmware_type: null, traits_required: ['CUSTOM_SSD'] },
+      },
+    },
+    {
+      what: 'has the whole of its source',
+      held: cirros,
+      given: imported,
+      want: { ...imported, disk: { ...imported.disk, image: null } },
+    },
+  ])('$what', ({ held, given, want }) => {
+    const instance = makeInstance({ status: { ...SPAWNING, ...(held && { imageMeta: held }) } })
+    expect(toStatusPatch(instance, { imageMeta: given }, NOW)['imageMeta']).toEqual(want)
+  })
+
+  it('is not there where it is not named', () => {
+    const instance = makeInstance({ status: { ...SPAWNING, imageMeta: imported } })
+    expect(toStatusPatch(instance, { imageMeta: undefined }, NOW)['imageMeta']).toBeUndefined()
   })
 })
 

@@ -2,7 +2,7 @@ import type { Instance, InstanceStatusCondition } from '../apis/v1alpha1/instanc
 import { apiStatus, type TaskState, type VmState } from '../apis/v1alpha1/states.ts'
 import { requestIdOf } from '../common/ids.ts'
 import type { InstanceUpdate } from './instance-update.ts'
-import { replaceFlavor } from './replace-flavor.ts'
+import { putInPlaceOf } from './put-in-place-of.ts'
 
 /** The merge patch of `status` that carries out a change: the API's word and the conditions follow from the states. */
 export function toStatusPatch(
@@ -20,7 +20,8 @@ export function toStatusPatch(
     ...(status.taskState !== undefined && { taskState: status.taskState }),
     id: metadata.uid,
     ...update,
-    ...(update.flavor && { flavor: replaceFlavor(status.flavor, update.flavor) }),
+    ...(update.flavor && { flavor: putInPlaceOf(status.flavor, update.flavor) }),
+    ...(update.imageMeta && { imageMeta: putInPlaceOf(status.imageMeta, update.imageMeta) }),
     ...(update.migration?.type && { migration: newMigration(status.migration, update.migration) }),
     ...(update.action && { action: { ...GAVE_NOTHING, ...update.action } }),
     ...failedGenerationOf(instance, update),
@@ -48,8 +49,8 @@ function newMigration(
     destHost: null,
     requestedHost: null,
     ...begun,
-    oldFlavor: oldFlavor ? replaceFlavor(held?.oldFlavor, oldFlavor) : null,
-    newFlavor: newFlavor ? replaceFlavor(held?.newFlavor, newFlavor) : null,
+    oldFlavor: oldFlavor ? putInPlaceOf(held?.oldFlavor, oldFlavor) : null,
+    newFlavor: newFlavor ? putInPlaceOf(held?.newFlavor, newFlavor) : null,
   }
 }
 

@@ -29,6 +29,7 @@ import { SchedulerManager } from './manager.ts'
 
 const REQUEST = 'req-1f0c9a3e-0000-5000-8000-000000000000'
 const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
+const GPU = { hw_firmware_type: 'uefi' } as const
 const ctx = makeContext({ requestId: REQUEST })
 
 let clock: FakeClock
@@ -199,6 +200,21 @@ describe('an instance without a host', () => {
     putNodes({ 'node-1': 4 })
     await build(await accept(), { extraSpecs })
     expect((await kube.instance()).status.flavor).toEqual({ ...FLAVOR, extraSpecs })
+  })
+
+  it('carries its image from then on', async () => {
+    putNodes({ 'node-1': 4 })
+    const imageMeta = { ...makeRequest({ properties: GPU }).image, minRamMb: 64, minDiskGb: 1 }
+    await build(await accept(), { image: imageMeta })
+    expect((await kube.instance()).status.imageMeta).toEqual(imageMeta)
+  })
+
+  it('carries no image, where an older version says less of it than that', async () => {
+    putNodes({ 'node-1': 4 })
+    await build(await accept())
+    const { status } = await kube.instance()
+    expect(status.host).toBe('node-1')
+    expect(status).not.toHaveProperty('imageMeta')
   })
 
   it('is counted on its host, and no longer counted twice, once it is bound', async () => {

@@ -11,7 +11,7 @@ import type { EventRecorder } from '../kube/event-recorder.ts'
 import type { Informer } from '../kube/informer.ts'
 import { type ActionProgress, type Placement, StepRecorder } from '../objects/action-progress.ts'
 import { type ActionStore, recordOf } from '../objects/action-store.ts'
-import type { BuildRequest } from '../objects/build-request.ts'
+import { type BuildRequest, imageMetaOf } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
 import { toFault } from '../objects/instance-fault.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
@@ -231,6 +231,7 @@ export class SchedulerManager {
         attempt,
         alternates: [...selection.alternates],
         flavor: { ...request.flavor, extraSpecs: request.extraSpecs },
+        imageMeta: imageMetaOf(request),
         shutdownTimeoutSeconds: request.image.properties.os_shutdown_timeout ?? null,
         requestId: ctx.requestId,
         observedGeneration: instance.metadata.generation,

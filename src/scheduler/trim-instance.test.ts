@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { InstanceStatus } from '../apis/v1alpha1/instance.ts'
-import { makeInstance } from '../testing/builders.ts'
+import { toImageMeta } from '../objects/build-request.ts'
+import { makeImage, makeInstance } from '../testing/builders.ts'
 import { InstanceTrimmer } from './trim-instance.ts'
 
 const FLAVOR = { name: 'm1.tiny', vcpus: 1, memoryMb: 512, diskGb: 1 }
@@ -34,6 +35,11 @@ describe('of an instance', () => {
   it('what its flavor asks of a host is not kept: that matters where it is placed', () => {
     const flavor = { ...FLAVOR, extraSpecs: { 'trait:CUSTOM_SSD': 'required' } }
     expect(trim(makeInstance({ status: { ...ACTIVE, flavor } })).status.flavor).toEqual(FLAVOR)
+  })
+
+  it('its image is not kept: that matters where it is placed', () => {
+    const imageMeta = toImageMeta(makeImage())
+    expect(trim(makeInstance({ status: { ...ACTIVE, imageMeta } })).status).not.toHaveProperty('imageMeta')
   })
 
   it.each<InstanceStatus>([

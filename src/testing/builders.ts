@@ -70,6 +70,7 @@ export function makeRequest(
     readonly instance?: Partial<InstanceRef>
     readonly flavor?: Partial<FlavorSize>
     readonly properties?: BuildRequest['image']['properties']
+    readonly image?: BuildRequest['image']
   } = {},
 ): BuildRequest {
   const { instance, flavor, properties = {}, ...rest } = fields

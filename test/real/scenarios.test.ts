@@ -3,6 +3,7 @@ import { describeAggregates } from '../scenarios/aggregates.ts'
 import { describeBadInput } from '../scenarios/bad-input.ts'
 import { describeBuildSlots } from '../scenarios/build-slots.ts'
 import { describeCarriedFlavors } from '../scenarios/carried-flavors.ts'
+import { describeCarriedImages } from '../scenarios/carried-images.ts'
 import { describeChaos } from '../scenarios/chaos.ts'
 import { describeDeadPeers } from '../scenarios/dead-peers.ts'
 import { describeExamples } from '../scenarios/examples.ts'
@@ -107,6 +108,7 @@ describe.skipIf(needed !== undefined)(
     describeOperations(worlds.make)
     describeMoves(worlds.make)
     describeCarriedFlavors(worlds.make)
+    describeCarriedImages(worlds.make)
     describeNoKubeVirt(worlds.make)
 
     describe('afterwards', () => {

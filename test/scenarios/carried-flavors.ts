@@ -3,8 +3,8 @@ import { FLAVOR } from '../../src/apis/v1alpha1/flavor.ts'
 import type { Instance } from '../../src/apis/v1alpha1/instance.ts'
 import { leave } from './audit.ts'
 import { makeFlavor, setComputeNode } from './catalogue.ts'
-import { eventually } from './eventually.ts'
 import { makeProject, type Project } from './instances.ts'
+import { launchUntil } from './launch-until.ts'
 import { hostsOf, type MakeWorld, type World } from './world.ts'
 
 const SMALL = { vcpus: 1, memoryMb: 512, diskGb: 1 }
@@ -33,25 +33,14 @@ export function describeCarriedFlavors(makeWorld: MakeWorld): void {
       await leave(world)
     })
 
-    /** Launches until that ends as it is to: what was changed just before reaches the services a moment later. */
-    async function launchUntil(
-      name: string,
-      flavor: string,
-      isWanted: (instance: Instance) => boolean,
-    ): Promise<Instance> {
-      return eventually(`${name} was launched as it should be`, async () => {
-        await project.create(name, { flavor })
-        const made = await project.until(name, ({ status }) => status.taskState === undefined)
-        if (isWanted(made)) return made
-        await project.delete(name)
-        await project.untilGone(name)
-        return undefined
-      })
-    }
-
     async function launchWithNvme(name: string, flavor: string): Promise<Instance> {
       await makeFlavor(world, flavor, { ...SMALL, extraSpecs: NVME })
-      const launched = await launchUntil(name, flavor, ({ status }) => status.vmState === 'active')
+      const launched = await launchUntil(
+        project,
+        name,
+        { flavor },
+        ({ status }) => status.vmState === 'active',
+      )
       expect(launched.status.flavor?.extraSpecs).toEqual(NVME)
       expect(able).toContain(launched.status.host)
       return launched
@@ -77,7 +66,12 @@ export function describeCarriedFlavors(makeWorld: MakeWorld): void {
         { name: 'changing' },
         { spec: { extraSpecs: { 'trait:CUSTOM_NVME': 'forbidden' } } },
       )
-      const late = await launchUntil('late', 'changing', ({ status }) => status.host === unable)
+      const late = await launchUntil(
+        project,
+        'late',
+        { flavor: 'changing' },
+        ({ status }) => status.host === unable,
+      )
       expect(late.status.flavor?.extraSpecs).toEqual({ 'trait:CUSTOM_NVME': 'forbidden' })
 
       await expectToGoBy('early')
@@ -88,7 +82,12 @@ export function describeCarriedFlavors(makeWorld: MakeWorld): void {
         await makeFlavor(world, 'plain', PLAIN)
         await launchWithNvme('kept', 'passing')
         await world.client.delete(FLAVOR, { name: 'passing' })
-        await launchUntil('none', 'passing', ({ status }) => status.fault?.reason === 'FlavorNotFound')
+        await launchUntil(
+          project,
+          'none',
+          { flavor: 'passing' },
+          ({ status }) => status.fault?.reason === 'FlavorNotFound',
+        )
       })
 
       it('is what a live migration goes by', async () => {

@@ -96,7 +96,7 @@ export interface ImageSpec {
   readonly properties: ImageSpecProperties
 }
 
-/** What an instance boots from, and what it needs of a flavor and of a host. */
+/** What an instance boots from, and what it needs of a flavor and of a host. An instance keeps the image as it was when it was bound to its host or rebuilt; later changes do not reach it, nor does the deletion. */
 export interface Image extends KubeObject {
   readonly spec: ImageSpec
 }

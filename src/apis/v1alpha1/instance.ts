@@ -117,6 +117,69 @@ export interface InstanceStatusFlavor {
   readonly extraSpecs?: Readonly<Record<string, string>>
 }
 
+export type InstanceStatusImageMetaDiskKind = 'containerDisk' | 'persistentVolumeClaim' | 'dataVolume'
+
+export interface InstanceStatusImageMetaDiskSourceHttp {
+  readonly url: string
+}
+
+export interface InstanceStatusImageMetaDiskSourceRegistry {
+  readonly url: string
+}
+
+export interface InstanceStatusImageMetaDiskSourcePvc {
+  readonly namespace: string
+  readonly name: string
+}
+
+export interface InstanceStatusImageMetaDiskSourceSnapshot {
+  readonly namespace: string
+  readonly name: string
+}
+
+export interface InstanceStatusImageMetaDiskSource {
+  readonly http?: InstanceStatusImageMetaDiskSourceHttp
+  readonly registry?: InstanceStatusImageMetaDiskSourceRegistry
+  readonly pvc?: InstanceStatusImageMetaDiskSourcePvc
+  readonly snapshot?: InstanceStatusImageMetaDiskSourceSnapshot
+}
+
+export interface InstanceStatusImageMetaDisk {
+  readonly kind: InstanceStatusImageMetaDiskKind
+  /** Of a containerDisk, the container image's reference. */
+  readonly image?: string
+  /** Of a persistentVolumeClaim, its name. */
+  readonly claimName?: string
+  /** Of a dataVolume, its source. */
+  readonly source?: InstanceStatusImageMetaDiskSource
+  /** Of a dataVolume, where one was asked for. */
+  readonly storageClassName?: string
+}
+
+export interface InstanceStatusImageMetaProperties {
+  readonly hw_architecture?: string
+  readonly img_hv_type?: string
+  readonly hw_vm_mode?: string
+  readonly hw_disk_bus?: string
+  readonly hw_vif_model?: string
+  readonly hw_machine_type?: string
+  readonly hw_firmware_type?: string
+  readonly img_config_drive?: string
+  readonly traits_required?: readonly string[]
+  readonly os_distro?: string
+  readonly os_shutdown_timeout?: number
+}
+
+export interface InstanceStatusImageMeta {
+  readonly name: string
+  readonly minRamMb: number
+  readonly minDiskGb: number
+  /** Where the disk of the image comes from. */
+  readonly disk: InstanceStatusImageMetaDisk
+  /** The image properties, under the names they have in Glance. */
+  readonly properties: InstanceStatusImageMetaProperties
+}
+
 export interface InstanceStatusAction {
   /** Name of the InstanceAction. It records the operation. */
   readonly name: string
@@ -229,6 +292,8 @@ export interface InstanceStatus {
   readonly flavor?: InstanceStatusFlavor
   /** The image of the disk, once the instance was rebuilt; until then it is that of spec. */
   readonly image?: string
+  /** The image as it was when the instance was bound or rebuilt. This is what every later move goes by; the Image itself may change or go. Where an older version left it out, it is what the Image says now. Nova's image_meta. */
+  readonly imageMeta?: InstanceStatusImageMeta
   /** The InstanceAction that asked for the last operation, and what it gave along; absent where the operation was asked for on the Instance. */
   readonly action?: InstanceStatusAction
   /** The way of an instance from one host to another, or from one flavor to another, until it is over. Nova's migration record. */

@@ -62,13 +62,14 @@ export class CannotResizeDisk extends NovaError<{ instance: string; fromGb: numb
   }
 }
 
-/** Nova: ImageNotFound. */
-export class ImageNotFound extends NovaError<{ image: string }> {
+/** Nova: ImageNotFound. `instead` is a sentence on what the user can do without it. */
+export class ImageNotFound extends NovaError<{ image: string; instead?: string }> {
   readonly outcome = 'terminal'
   readonly code = 404
 
   constructor(details: ImageNotFound['details'], options?: ErrorOptions) {
-    super(`Image ${details.image} could not be found.`, details, options)
+    const { image, instead } = details
+    super(`Image ${image} could not be found.${instead === undefined ? '' : ` ${instead}`}`, details, options)
   }
 }
 
