@@ -60,6 +60,23 @@ describe('the lock of an instance', () => {
     expect(await next).toBe('done')
   })
 
+  it('is not waited for by work that comes again by itself', async () => {
+    const locks = new InstanceLocks()
+    const [first, second, other, again] = makeJobs(4)
+    const running = [locks.run('a', first!.run), locks.run('a', second!.run)]
+
+    await locks.runIfFree('a', other!.run)
+    first!.end()
+    await running[0]
+    await locks.runIfFree('a', other!.run)
+    second!.end()
+    await running[1]
+    void locks.runIfFree('a', again!.run)
+    await settle()
+
+    expect([other!.hasBegun, again!.hasBegun]).toEqual([false, true])
+  })
+
   it('is handed on to whoever comes while it is being given up', async () => {
     const locks = new InstanceLocks()
     const order: number[] = []

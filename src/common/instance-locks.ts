@@ -18,4 +18,9 @@ export class InstanceLocks {
       if (this.#tails.get(uid) === tail) this.#tails.delete(uid)
     }
   }
+
+  /** As `run`, unless something is under way or in line: then nothing is done. For work that comes again by itself. */
+  async runIfFree(uid: string, work: () => Promise<void>): Promise<void> {
+    if (!this.#tails.has(uid)) await this.run(uid, work)
+  }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Instance, InstanceStatus } from '../apis/v1alpha1/instance.ts'
+import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import type { VmState } from '../apis/v1alpha1/states.ts'
 import { serviceContext } from '../common/context.ts'
 import { refOfInstance } from '../objects/build-request.ts'
@@ -222,6 +222,30 @@ describe('the comparison of guests with their instances', () => {
 
     const { spec, status } = await kube.instance()
     expect([spec.powerState, status.vmState]).toEqual(['Running', 'stopped'])
+  })
+
+  it.each<{ what: string; change: () => Promise<unknown> }>([
+    {
+      what: 'came after the listing',
+      change: async () => kube.setStatus('web', { vmState: 'active', host: 'node-1', flavor: FLAVOR }),
+    },
+    { what: 'is of an instance that is gone', change: async () => kube.client.delete(INSTANCE, WEB) },
+  ])('passes over a guest in the middle of an operation that $what', async ({ change }) => {
+    const instance = await beginStop()
+    agent.driver.delay('powerOff', 5000)
+    const stopping = stop(instance)
+    await until('the driver is at it', () => world.clock.nextInMs === 5000)
+    await change()
+    await put('active', 'SHUTDOWN', 'web-2')
+    agent.tracker.adopt('never came', FLAVOR)
+
+    await agent.manager.syncPowerStates(own)
+
+    expect((await kube.instance('web-2')).spec.powerState).toBe('Shutdown')
+    expect(agent.tracker.claimed()).not.toContain('never came')
+    expect(guest()?.powerState).toBe('RUNNING')
+    await world.clock.advance(5000)
+    await stopping
   })
 
   it('is no concern for an instance that is gone, or on another host', async () => {

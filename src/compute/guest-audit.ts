@@ -39,21 +39,19 @@ export class GuestAudit {
     this.#host = options.host
   }
 
-  /** Compares the power of every guest with its instance. */
+  /**
+   * Compares the power of every guest with its instance, but for those that something is being done to: they would hold up the others.
+   * nova.compute.manager `_sync_instance_power_state`
+   */
   async compareAll(ctx: RequestContext): Promise<void> {
     const instances = await this.#conductor.instanceGetByHost(ctx, this.#host)
     for (const { ref, taskState, host } of instances) {
       // Whatever is in flight sets the state when it ends: not to be waited for.
       if (taskState || host !== this.#host) continue
       await this.#evenIfOneFails(ctx, ref, 'Could not compare a guest with its instance', () =>
-        this.compare(ctx, ref),
+        this.#locks.runIfFree(ref.uid, () => this.#compareNow(ctx, ref)),
       )
     }
-  }
-
-  /** Compares one guest's power with its instance. nova.compute.manager `_sync_instance_power_state`. */
-  async compare(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    await this.#locks.run(ref.uid, () => this.#compareNow(ctx, ref))
   }
 
   /**
@@ -115,7 +113,7 @@ export class GuestAudit {
     })
   }
 
-  /** Removes guests whose instance is gone. Nova: `_cleanup_running_deleted_instances`, action reap. */
+  /** Removes guests whose instance is gone and to which nothing is being done. Nova: `_cleanup_running_deleted_instances`, action reap. */
   async reapUnknown(ctx: RequestContext): Promise<void> {
     for (const { namespace, name, uid } of await this.#driver.listInstances()) {
       const ref = { namespace, name, uid }
@@ -123,22 +121,18 @@ export class GuestAudit {
         ctx,
         ref,
         'Could not remove a guest whose instance is not on this host',
-        () => this.#reapIfUnknown(ctx, ref),
+        () => this.#locks.runIfFree(ref.uid, () => this.#reapIfUnknown(ctx, ref)),
       )
     }
   }
 
   async #reapIfUnknown(ctx: RequestContext, ref: InstanceRef): Promise<void> {
-    // First without the lock: who has it may be waiting for a guest to shut down.
     if (!(await this.#isUnknown(ctx, ref))) return
-    await this.#locks.run(ref.uid, async () => {
-      if (!(await this.#isUnknown(ctx, ref))) return
-      this.#log
-        .with(ctx, ref.uid)
-        .warn('Removing a guest whose instance is not on this host', { guest: ref.name })
-      await this.#driver.destroy(ctx, ref)
-      this.#tracker.release(ref.uid)
-    })
+    this.#log
+      .with(ctx, ref.uid)
+      .warn('Removing a guest whose instance is not on this host', { guest: ref.name })
+    await this.#driver.destroy(ctx, ref)
+    this.#tracker.release(ref.uid)
   }
 
   async #isUnknown(ctx: RequestContext, ref: InstanceRef): Promise<boolean> {
