@@ -12,7 +12,7 @@ export const run = z.object({
   firstMs: z.number(),
   /** The same decision by looking at every host. */
   scanP50Ms: z.number(),
-  /** Of the process, after a collection, with all hosts and instances held. */
+  /** Of the process, after the decisions and a collection, with all hosts and instances held. */
   rssMb: z.number(),
 })
 export type Run = z.infer<typeof run>

@@ -50,6 +50,8 @@ function run(hosts: number, kind: Kind, counts: { decisions: number; scans: numb
     manager.settle(uid)
     world.deleteOne()
   }
+  globalThis.gc?.()
+  const rssMb = process.memoryUsage().rss / 1e6
   const snapshot = manager.snapshot()
   const scans: number[] = []
   for (let n = 0; n < counts.scans; n++) {
@@ -62,7 +64,6 @@ function run(hosts: number, kind: Kind, counts: { decisions: number; scans: numb
         : ({ name, policy: 'anti-affinity', maxServerPerHost: 1, membersOn } as const)
     scans.push(timed(() => void selectDestination(snapshot, request, policyFor(kind), { ...OPTIONS, group })))
   }
-  globalThis.gc?.()
   return {
     hosts,
     kind,
@@ -72,7 +73,7 @@ function run(hosts: number, kind: Kind, counts: { decisions: number; scans: numb
     p99Ms: percentile(times, 0.99),
     firstMs: slowestAtFirst,
     scanP50Ms: percentile(scans, 0.5),
-    rssMb: process.memoryUsage().rss / 1e6,
+    rssMb,
   }
 }
 

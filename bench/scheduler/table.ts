@@ -33,7 +33,7 @@ thirty kinds of requests in place of five. "Scan" is the same decision by lookin
 | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ${rows.join('\n')}
 
-Memory is that of the whole process, with all hosts and instances held as the scheduler holds them.
+Memory is that of the whole process after the decisions, and before the scans, with all hosts and instances held as the scheduler holds them.
 
 ${curve(runs)}
 `
