@@ -9,9 +9,6 @@ export interface Booking {
   readonly isBusy: boolean
 }
 
-/** What an instance holds that does not move, and most do not. Such are shared: there are few different ones on a host. */
-type Single = readonly [Booking]
-
 /** What is booked on a host in all. */
 export interface Booked {
   readonly amounts: Amounts
@@ -57,8 +54,8 @@ export class BookingLedger {
   /** One object for each size there is: there are few, and many instances. */
   readonly #sizes = new Map<string, Amounts>()
   readonly #owners = new Map<string, Owner>()
-  /** Host → the different bookings there. */
-  readonly #singles = new Map<string, Single[]>()
+  /** Host → what instances hold that have a host and do nothing, as most. Few of them differ, so they share it. */
+  readonly #shared = new Map<string, Held[]>()
   readonly #onChange: (host: string) => void
 
   /** @param onChange is told of each host on which something else is booked now. */
@@ -78,7 +75,7 @@ export class BookingLedger {
   /** What the instance holds is this and nothing else; its claim stays. */
   book(uid: string, bookings: readonly Booking[], owner: Owner): void {
     const claim = this.#held.get(uid)?.claim
-    const held = { bookings: this.#shared(bookings), owner: this.#same(owner) }
+    const held = this.#share(bookings, this.#same(owner))
     this.#hold(uid, claim ? { ...held, claim } : held)
   }
 
@@ -99,7 +96,7 @@ export class BookingLedger {
   /** Ends the claim. */
   settle(uid: string): void {
     const held = this.#held.get(uid)
-    if (held) this.#hold(uid, { bookings: held.bookings, owner: held.owner })
+    if (held) this.#hold(uid, this.#share(held.bookings, held.owner))
   }
 
   /** How many members of a group each host has, without one of them. To be used at once: it changes. */
@@ -148,15 +145,15 @@ export class BookingLedger {
     for (const host of hostsOf([...before, ...after])) this.#onChange(host)
   }
 
-  #shared(bookings: readonly Booking[]): readonly Booking[] {
+  #share(bookings: readonly Booking[], owner: Owner): Held {
     const [booking, another] = bookings
-    if (!booking || another) return bookings
-    const singles = this.#singles.get(booking.host) ?? []
-    const known = singles.find(([one]) => isEqual(one, booking) && one.isBusy === booking.isBusy)
+    if (!booking || another) return { bookings, owner }
+    const shared = this.#shared.get(booking.host) ?? []
+    const known = shared.find((one) => one.owner === owner && isSame(one.bookings, bookings))
     if (known) return known
-    const single: Single = [booking]
-    this.#singles.set(booking.host, [...singles, single])
-    return single
+    const held = { bookings, owner }
+    this.#shared.set(booking.host, [...shared, held])
+    return held
   }
 
   #same(owner: Owner): Owner {
@@ -191,7 +188,7 @@ export class BookingLedger {
       return
     }
     this.#booked.delete(host)
-    this.#singles.delete(host)
+    this.#shared.delete(host)
   }
 }
 
