@@ -2,7 +2,6 @@ import { FLAVOR, type Flavor } from '../apis/v1alpha1/flavor.ts'
 import { IMAGE, type Image } from '../apis/v1alpha1/image.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import { FlavorNotFound, ImageNotFound } from '../common/errors/flavor-and-image.ts'
-import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject, ResourceType } from '../kube/resource.ts'
 import {
@@ -15,6 +14,7 @@ import {
   toBuildRequest,
   toImageMeta,
 } from './build-request.ts'
+import { isNotThere } from './not-there.ts'
 
 /** What is known without asking the API server: flavors and images hardly change. */
 export interface Catalogue {
@@ -117,7 +117,7 @@ export class BuildRequestResolver {
     try {
       return await this.#client.get(type, { name })
     } catch (error) {
-      throw isNotFound(error) ? missing() : error
+      throw isNotThere(error, name) ? missing() : error
     }
   }
 }

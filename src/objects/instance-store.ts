@@ -1,12 +1,12 @@
 import { INSTANCE, type Instance } from '../apis/v1alpha1/instance.ts'
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import { InstanceNotFound } from '../common/errors/instance-state.ts'
-import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
-import { isConflict, isNotFound } from '../kube/api-error.ts'
+import { isConflict } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { InstanceRef } from './build-request.ts'
 import { type ExpectedState, checkExpected } from './expected-state.ts'
 import type { InstanceUpdate } from './instance-update.ts'
+import { isNotThere } from './not-there.ts'
 import { toStatusPatch } from './status-patch.ts'
 
 /** How often a save starts over because somebody else wrote in between, without taking what it expects away. */
@@ -35,7 +35,7 @@ export class InstanceStore {
       const instance = await this.#client.get(INSTANCE, { namespace: ref.namespace, name: ref.name })
       if (instance.metadata.uid === ref.uid) return instance
     } catch (error) {
-      if (!isGone(error, ref.name)) throw error
+      if (!isNotThere(error, ref.name)) throw error
     }
     throw new InstanceNotFound({ instance: ref.uid })
   }
@@ -45,7 +45,7 @@ export class InstanceStore {
     try {
       return await this.#client.get(INSTANCE, ref)
     } catch (error) {
-      if (!isGone(error, ref.name)) throw error
+      if (!isNotThere(error, ref.name)) throw error
       return undefined
     }
   }
@@ -75,7 +75,7 @@ export class InstanceStore {
         return await this.#write(current, update)
       } catch (error) {
         const { namespace = '', name, uid = '' } = current.metadata
-        if (isGone(error, name)) throw new InstanceNotFound({ instance: uid })
+        if (isNotThere(error, name)) throw new InstanceNotFound({ instance: uid })
         if (!isConflict(error) || race >= MAX_RACES) throw error
         current = await this.get({ namespace, name, uid })
       }
@@ -94,15 +94,4 @@ export class InstanceStore {
     this.#observe(saved)
     return saved
   }
-}
-
-/**
- * Whether the server says that this very instance is not there. A 404 that names no object says that it does not
- * serve our kinds just now; taking that for a deletion would have guests removed that are wanted.
- * @throws KubernetesUnavailable for such a 404
- */
-function isGone(error: unknown, name: string): boolean {
-  if (!isNotFound(error)) return false
-  if (error.details?.name === name) return true
-  throw new KubernetesUnavailable({ reason: error.message }, { cause: error })
 }

@@ -1,9 +1,9 @@
 import { INSTANCE } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION, type InstanceAction } from '../apis/v1alpha1/instance-action.ts'
 import { InstanceNotFound } from '../common/errors/instance-state.ts'
-import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { type Placement, placement } from '../objects/action-progress.ts'
+import { isNotThere } from '../objects/not-there.ts'
 import { describePlacement } from './describe-placement.ts'
 import { SELECT_DESTINATIONS_STEP } from './placement.ts'
 
@@ -29,7 +29,9 @@ export async function explain(
   const uid = await client.get(INSTANCE, ref).then(
     ({ metadata }) => metadata.uid,
     (error: unknown) => {
-      throw isNotFound(error) ? new InstanceNotFound({ instance: `${ref.namespace}/${ref.name}` }) : error
+      throw isNotThere(error, ref.name)
+        ? new InstanceNotFound({ instance: `${ref.namespace}/${ref.name}` })
+        : error
     },
   )
   const { items } = await client.list(INSTANCE_ACTION, { namespace: ref.namespace })

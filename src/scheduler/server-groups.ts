@@ -1,9 +1,9 @@
 import { SERVER_GROUP, type ServerGroup } from '../apis/v1alpha1/server-group.ts'
 import { InstanceGroupNotFound } from '../common/errors/scheduling.ts'
-import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { Informer } from '../kube/informer.ts'
 import type { BuildRequest } from '../objects/build-request.ts'
+import { isNotThere } from '../objects/not-there.ts'
 import { groupKey, type HostManager } from './host-manager.ts'
 import type { GroupState } from './select-options.ts'
 
@@ -34,7 +34,7 @@ export class ServerGroups {
     try {
       this.#groups.observe(await this.#client.get(SERVER_GROUP, { namespace, name }))
     } catch (error) {
-      throw isNotFound(error) ? new InstanceGroupNotFound({ group: name }) : error
+      throw isNotThere(error, name) ? new InstanceGroupNotFound({ group: name }) : error
     }
   }
 

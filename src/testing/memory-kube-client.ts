@@ -133,7 +133,8 @@ export class MemoryKubeClient implements KubeClient {
 
   #existing<T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef): KubeObject {
     const held = this.#server.objects.get(`${type.kind} ${keyOf(ref)}`)
-    if (!held) throw refusal(404, 'NotFound')
+    if (!held)
+      throw new ApiError({ code: 404, reason: 'NotFound', message: 'NotFound', details: { name: ref.name } })
     return held
   }
 
