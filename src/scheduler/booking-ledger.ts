@@ -50,6 +50,8 @@ export class BookingLedger {
   readonly #booked = new Map<string, Booked>()
   /** Group → host → members. */
   readonly #groups = new Map<string, Map<string, number>>()
+  /** Group → members, each counted once. */
+  readonly #groupSizes = new Map<string, number>()
   readonly #projects = new Map<string, ProjectUsage>()
   /** One object for each size there is: there are few, and many instances. */
   readonly #sizes = new Map<string, Amounts>()
@@ -107,6 +109,11 @@ export class BookingLedger {
     const others = new Map(members)
     for (const host of hostsOf(effective(held))) add(others, host, -1)
     return others
+  }
+
+  /** How many members of a group have a host; one that moves has two, and is one. */
+  sizeOfGroup(group: string): number {
+    return this.#groupSizes.get(group) ?? 0
   }
 
   /** What the instances of a project hold, without one of them. */
@@ -170,6 +177,7 @@ export class BookingLedger {
     if (usage.instances === 0) this.#projects.delete(project)
     else this.#projects.set(project, usage)
     if (group === undefined) return
+    add(this.#groupSizes, group, by)
     const members = this.#groups.get(group) ?? new Map<string, number>()
     for (const host of hostsOf(bookings)) add(members, host, by)
     if (members.size === 0) this.#groups.delete(group)

@@ -131,6 +131,11 @@ export class HostManager {
     return this.#ledger.membersOf(group, without)
   }
 
+  /** How many members of a group have a host. */
+  sizeOfGroup(group: string): number {
+    return this.#ledger.sizeOfGroup(group)
+  }
+
   /** What the instances of a namespace hold, without one of them. */
   usageOf(project: string, without?: string): ProjectUsage {
     return this.#ledger.usageOf(project, without)

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { COMPUTE_QUOTA, type ComputeQuota } from '../apis/v1alpha1/compute-quota.ts'
 import { HOST_AGGREGATE, type HostAggregateSpec } from '../apis/v1alpha1/host-aggregate.ts'
 import { SERVER_GROUP } from '../apis/v1alpha1/server-group.ts'
+import { ApiError } from '../kube/api-error.ts'
 import type { Informer } from '../kube/informer.ts'
 import { apiVersionOf, type KubeObject, type ResourceType } from '../kube/resource.ts'
 import { makeComputeNode, makeInstance } from '../testing/builders.ts'
@@ -14,8 +15,10 @@ import { groupReport, quotaReport } from './usage-reports.ts'
 
 const FLAVOR = { name: 'm1.small', vcpus: 2, memoryMb: 2048, diskGb: 20 }
 let world: SchedulerWorld
+let clock: FakeClock
 
 beforeEach(() => {
+  clock = new FakeClock()
   world = new SchedulerWorld()
   world.start()
 })
@@ -30,7 +33,7 @@ async function given<T extends KubeObject>(
 }
 
 function reporterOf<T extends KubeObject>(report: Report<T>, log = captureLog().log): StatusReporter<T> {
-  return new StatusReporter({ client: world.client, clock: new FakeClock(), log }, report, {
+  return new StatusReporter({ client: world.client, clock, log }, report, {
     intervalMs: 1000,
   })
 }
@@ -108,16 +111,40 @@ describe('a quota', () => {
     expect(writes()).toHaveLength(1)
   })
 
-  it('that cannot be written is said, and tried again', async () => {
+  it('that cannot be written is said once, and tried again, less and less often', async () => {
     await given(COMPUTE_QUOTA, world.quotas.informer, makeQuota('small'))
     const { log, lines } = captureLog()
     const shown = reporterOf(quotaReport({ quotas: world.quotas.informer, hosts: world.hosts }), log)
     world.client.failure = new Error('etcd is full')
-    await shown.look()
-    expect(lines.join('\n')).toContain('Could not write a status')
+    for (let seconds = 0; seconds < 600; seconds += 2) {
+      await shown.look()
+      await clock.advance(2_000)
+    }
+    expect(lines.filter((line) => line.includes('Could not write a status'))).toHaveLength(1)
     world.client.failure = undefined
+    await clock.advance(120_000)
     await shown.look()
     expect(writes()).toHaveLength(1)
+  })
+
+  it('is written though many others cannot be', async () => {
+    for (let n = 0; n < 50; n++) await given(COMPUTE_QUOTA, world.quotas.informer, makeQuota(`q-${n}`))
+    const shown = reporter()
+    world.client.failure = new Error('refused')
+    await shown.look()
+    world.client.failure = undefined
+    await given(COMPUTE_QUOTA, world.quotas.informer, makeQuota('last'))
+    await shown.look()
+    expect(writes()).toEqual(['patch ComputeQuota/last'])
+  })
+
+  it('that is not served with a status is said', async () => {
+    await given(COMPUTE_QUOTA, world.quotas.informer, makeQuota('small'))
+    const { log, lines } = captureLog()
+    const shown = reporterOf(quotaReport({ quotas: world.quotas.informer, hosts: world.hosts }), log)
+    world.client.failure = new ApiError({ code: 404, reason: 'NotFound', message: '404 page not found' })
+    await shown.look()
+    expect(lines.join('\n')).toContain('404 page not found')
   })
 
   it('of very many, so many are written at a look, and the others at the next', async () => {
@@ -141,8 +168,24 @@ it('a group shows its members and on how many hosts they are', async () => {
   bind('b', 'node-1', 'web')
   bind('c', 'node-2', 'web')
   bind('other', 'node-3')
+  // One that moves is there twice, and is one member.
+  const migration = {
+    type: 'resize',
+    status: 'finished',
+    sourceHost: 'node-1',
+    destHost: 'node-2',
+    oldVmState: 'active',
+  } as const
+  world.instances.tell(
+    makeInstance({
+      name: 'd',
+      uid: 'd',
+      spec: { schedulerHints: { group: 'web' } },
+      status: { vmState: 'resized', host: 'node-2', flavor: FLAVOR, migration },
+    }),
+  )
   await reporterOf(groupReport({ groups: world.groups.informer, hosts: world.hosts })).look()
-  expect(world.groups.informer.store.get('default/web')?.status).toEqual({ members: 3, hosts: 2 })
+  expect(world.groups.informer.store.get('default/web')?.status).toEqual({ members: 4, hosts: 2 })
 })
 
 describe('an aggregate', () => {

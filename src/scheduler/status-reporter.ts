@@ -20,6 +20,14 @@ export interface Report<T extends KubeObject> {
 /** How many are written at a look; the others wait for the next. */
 const MAX_WRITES = 50
 
+/** One whose write was refused is tried again after this, and after twice as long each time, up to the cap. */
+const RETRY = { baseMs: 4_000, capMs: 120_000 }
+
+interface Failed {
+  readonly times: number
+  readonly notBefore: number
+}
+
 /**
  * Looks at the objects of a kind again and again and writes what their status has to say, where that has changed. So
  * however much happens between two looks, each object is written once.
@@ -30,6 +38,8 @@ export class StatusReporter<T extends KubeObject> {
   readonly #log: Logger
   readonly #report: Report<T>
   readonly #intervalMs: number
+  /** By key. */
+  readonly #failed = new Map<string, Failed>()
   #timer: Timer | undefined
   #isWriting = false
 
@@ -61,8 +71,11 @@ export class StatusReporter<T extends KubeObject> {
     try {
       const { informer, changeOf } = this.#report
       const writes: Promise<void>[] = []
+      const now = this.#clock.now()
+      for (const key of this.#failed.keys()) if (!informer.store.get(key)) this.#failed.delete(key)
       for (const object of informer.store.list()) {
-        const change = changeOf(object)
+        const failed = this.#failed.get(keyOf(object.metadata))
+        const change = failed && failed.notBefore > now ? undefined : changeOf(object)
         if (change) writes.push(this.#write(object, change))
         if (writes.length === MAX_WRITES) break
       }
@@ -74,17 +87,21 @@ export class StatusReporter<T extends KubeObject> {
 
   async #write(object: T, change: object): Promise<void> {
     const { type, informer, onWritten } = this.#report
+    const { metadata } = object
+    const key = keyOf(metadata)
     try {
       const written = await patchStatus(this.#client, type, object, change)
+      this.#failed.delete(key)
       informer.observe(written)
       onWritten?.(written)
     } catch (error) {
-      if (isConflict(error) || isNotFound(error)) return
-      this.#log.warn('Could not write a status', {
-        kind: type.kind,
-        object: keyOf(object.metadata),
-        error: messageOf(error),
-      })
+      const isGone = isNotFound(error) && error.details?.name === metadata.name
+      if (isGone || isConflict(error)) return
+      const times = (this.#failed.get(key)?.times ?? 0) + 1
+      const waitMs = Math.min(RETRY.capMs, RETRY.baseMs * 2 ** Math.min(times - 1, 30))
+      this.#failed.set(key, { times, notBefore: this.#clock.now() + waitMs })
+      if (times > 1) return
+      this.#log.warn('Could not write a status', { kind: type.kind, object: key, error: messageOf(error) })
     }
   }
 }

@@ -25,16 +25,16 @@ export function quotaReport(deps: {
 /** Each group shows how many members have a host, and on how many hosts they are. */
 export function groupReport(deps: {
   readonly groups: Informer<ServerGroup>
-  readonly hosts: Pick<HostManager, 'membersOf'>
+  readonly hosts: Pick<HostManager, 'membersOf' | 'sizeOfGroup'>
 }): Report<ServerGroup> {
   return {
     type: SERVER_GROUP,
     informer: deps.groups,
     changeOf: ({ metadata, status }) => {
-      const membersOn = deps.hosts.membersOf(keyOf(metadata))
-      const members = [...membersOn.values()].reduce((sum, count) => sum + count, 0)
-      const isShown = status?.members === members && status.hosts === membersOn.size
-      return isShown ? undefined : { members, hosts: membersOn.size }
+      const group = keyOf(metadata)
+      const members = deps.hosts.sizeOfGroup(group)
+      const hosts = deps.hosts.membersOf(group).size
+      return status?.members === members && status.hosts === hosts ? undefined : { members, hosts }
     },
   }
 }
