@@ -42,7 +42,8 @@ export function brokerUrl(help: string, fallback: string): Option<string> {
     ...text(help, fallback, 'URL'),
     parse: (given) => {
       if (given.startsWith('memory:') || natsServersOf(given)) return given
-      const shown = given.replace(/\/\/.*@/, '//…@')
+      // However the scheme is mistyped, what stands before the host may be a password.
+      const shown = given.replace(/^.*@/s, '…@')
       throw new UsageError(
         `'${shown}' is no URL of a message broker, such as nats://host:4222 or tls://host:4222`,
       )

@@ -188,7 +188,9 @@ it.each([
   },
   { url: 'nats:4222', says: "--messaging: 'nats:4222' is no URL" },
   { url: '', says: "--messaging: '' is no URL" },
-  { url: 'http://nova:s3cret@nats:4222', says: "--messaging: 'http://…@nats:4222' is no URL" },
+  { url: 'http://nova:s3cret@nats:4222', says: "--messaging: '…@nats:4222' is no URL" },
+  { url: 'nats:nova:s3cret@nats:4222', says: "--messaging: '…@nats:4222' is no URL" },
+  { url: 'nova:s3cret@nats:4222', says: "--messaging: '…@nats:4222' is no URL" },
 ])('$url is no message broker', ({ url, says }) => {
   const read = (): unknown => readOptions(SERVICE_OPTIONS, [`--messaging=${url}`], {})
   expect(read).toThrow(UsageError)

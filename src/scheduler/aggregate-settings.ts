@@ -19,7 +19,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
 export function nonsenseIn(metadata: Readonly<Record<string, string>>): readonly string[] {
   const entries = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))
   return entries.flatMap(([key, value]) => {
-    const least = NUMBERS[key]
+    const least = Object.hasOwn(NUMBERS, key) ? NUMBERS[key] : undefined
     if (least === undefined) return []
     const number = value.trim() === '' ? Number.NaN : Number(value)
     return Number.isFinite(number) && number >= least

@@ -117,7 +117,7 @@ describe('what an aggregate says of its hosts', () => {
 describe('nonsense in metadata', () => {
   it.each([
     [{ cpu_allocation_ratio: '2.5', anything: 'else' }, []],
-    [{ ram_weight_multiplier: '-3' }, []],
+    [{ ram_weight_multiplier: '-3', toString: 'x' }, []],
     [{ cpu_allocation_ratio: '0' }, ["metadata cpu_allocation_ratio '0' is no number it can be"]],
     [{ max_io_ops_per_host: '' }, ["metadata max_io_ops_per_host '' is no number it can be"]],
     [{ reserved_host_cpus: '-1' }, ["metadata reserved_host_cpus '-1' is no number it can be"]],

@@ -76,6 +76,7 @@ status: { host: node-1 }`
     { text: '', says: 'it is empty' },
     { text: '---\n# nothing\n---\n', says: 'it is empty' },
     { text: '{', says: 'it is no YAML: Flow map must end with a }' },
+    { text: 'kind: Instance\nspec: { image: *cirros }', says: 'it is no YAML: Unresolved alias' },
     { text: 'hello', says: 'it holds something that is no Kubernetes object' },
     { text: 'kind: Pod\n---\nkind: Secret', says: 'it holds no Instance, but Pod, Secret' },
     { text: 'a: b', says: 'it holds no Instance, but something without a kind' },

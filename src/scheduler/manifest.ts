@@ -1,6 +1,7 @@
-import { parseAllDocuments } from 'yaml'
+import { type Document, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import { INSTANCE, type Instance, type InstanceSpec } from '../apis/v1alpha1/instance.ts'
+import { messageOf } from '../common/errors/message-of.ts'
 import { apiVersionOf } from '../kube/resource.ts'
 import { schedulerHints } from '../objects/build-request.ts'
 
@@ -120,7 +121,16 @@ function documentsOf(text: string): unknown[] {
   return [...parseAllDocuments(text, { prettyErrors: false })].flatMap((document) => {
     const [error] = document.errors
     if (error) throw new UnfitManifest(`it is no YAML: ${error.message}`)
-    const value: unknown = document.toJS()
+    const value = valueOf(document)
     return value === null ? [] : [value]
   })
+}
+
+/** An alias may lead nowhere, or to more than there is room for. */
+function valueOf(document: Document.Parsed): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw new UnfitManifest(`it is no YAML: ${messageOf(error)}`)
+  }
 }

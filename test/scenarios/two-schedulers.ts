@@ -120,7 +120,9 @@ export function describeTwoSchedulers(makeWorld: MakeWorld): void {
       })
       const names = Array.from({ length: 12 }, (_, index) => `member-${index}`)
 
-      const ended = await launchAll(project, names, { schedulerHints: { group: 'apart' } })
+      const ended = await whileBothDecide(() =>
+        launchAll(project, names, { schedulerHints: { group: 'apart' } }),
+      )
 
       const active = await expectEachEnded(ended)
       expect(active.length).toBeGreaterThan(0)

@@ -1,19 +1,23 @@
-const NUMBERS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
-  '=': (a, b) => a >= b,
-  '==': (a, b) => a === b,
-  '!=': (a, b) => a !== b,
-  '>=': (a, b) => a >= b,
-  '<=': (a, b) => a <= b,
-}
-const STRINGS: Readonly<Record<string, (a: string, b: string) => boolean>> = {
-  's==': (a, b) => a === b,
-  's!=': (a, b) => a !== b,
-  's<': (a, b) => a < b,
-  's<=': (a, b) => a <= b,
-  's>': (a, b) => a > b,
-  's>=': (a, b) => a >= b,
-  '<in>': (a, b) => a.includes(b),
-}
+const NUMBERS = new Map<string, (a: number, b: number) => boolean>(
+  Object.entries({
+    '=': (a, b) => a >= b,
+    '==': (a, b) => a === b,
+    '!=': (a, b) => a !== b,
+    '>=': (a, b) => a >= b,
+    '<=': (a, b) => a <= b,
+  }),
+)
+const STRINGS = new Map<string, (a: string, b: string) => boolean>(
+  Object.entries({
+    's==': (a, b) => a === b,
+    's!=': (a, b) => a !== b,
+    's<': (a, b) => a < b,
+    's<=': (a, b) => a <= b,
+    's>': (a, b) => a > b,
+    's>=': (a, b) => a >= b,
+    '<in>': (a, b) => a.includes(b),
+  }),
+)
 
 /**
  * Whether a value is what an extra spec asks for: `>= 4`, `s== kvm`, `<in> avx`, `<all-in> aes mmx`,
@@ -22,9 +26,9 @@ const STRINGS: Readonly<Record<string, (a: string, b: string) => boolean>> = {
 export function matchesSpec(value: string, wanted: string): boolean {
   const [operator = '', ...words] = wanted.trim().split(/\s+/)
   const [first] = words
-  const number = NUMBERS[operator]
+  const number = NUMBERS.get(operator)
   if (number) return first !== undefined && number(Number(value), Number(first))
-  const string = STRINGS[operator]
+  const string = STRINGS.get(operator)
   if (string) return first !== undefined && string(value, first)
   if (operator === '<all-in>') return words.length > 0 && words.every((word) => value.includes(word))
   if (operator === '<or>') return words.some((word) => word !== operator && word === value)

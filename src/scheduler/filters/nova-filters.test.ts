@@ -60,6 +60,7 @@ describe('an extra spec', () => {
     ['aes avx2', '<all-in> aes sse', false],
     ['qemu', '<or> kvm <or> qemu', true],
     ['xen', '<or> kvm <or> qemu', false],
+    ['constructor', 'constructor', true],
     ['4', '!=', false],
     ['a', 's!=', false],
     ['a', '<in>', false],
