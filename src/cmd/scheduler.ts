@@ -125,7 +125,7 @@ export function buildScheduler(
     log,
   }
   const manager = new SchedulerManager({ ...parts, cache: instances }, { maxAttempts: settings.maxAttempts })
-  const moves = new MoveManager(parts)
+  const moves = new MoveManager({ ...parts, client })
   const isHost = (name: string): boolean => nodes.store.get(name) !== undefined
   const every = { intervalMs: REPORT_INTERVAL_MS }
   const reporters = [

@@ -1,13 +1,12 @@
-import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import type { Instance } from '../apis/v1alpha1/instance.ts'
 import type { RequestContext } from '../common/context.ts'
 import { Forbidden } from '../common/errors/access.ts'
 import { ComputeServiceInUse } from '../common/errors/host.ts'
 import type { Logger } from '../common/log.ts'
-import { isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { InstanceRef } from '../objects/build-request.ts'
 import type { InstanceStore } from '../objects/instance-store.ts'
+import { isDownNow } from '../servicegroup/is-down.ts'
 import type { GuestAssignment } from '../virt/guest-assignment.ts'
 import type { GuestAssignArgs } from './rpcapi.ts'
 
@@ -65,21 +64,11 @@ export class GuestAssigner {
     guest: InstanceRef,
     { from, to }: Extract<AssignmentDecision, { readonly act: 'take-away' }>,
   ): Promise<void> {
-    const isDown = await this.#isDown(from)
+    const isDown = await isDownNow(this.#client, from)
     if (!isDown && !(await this.#guests.isAssignedTo(ctx, guest, to))) {
       throw new ComputeServiceInUse({ host: from })
     }
     await this.#guests.takeAway(ctx, guest, to, { byForce: isDown })
-  }
-
-  async #isDown(host: string): Promise<boolean> {
-    try {
-      const { spec, status } = await this.#client.get(COMPUTE_NODE, { name: host })
-      return spec.forcedDown || status?.state === 'down'
-    } catch (error) {
-      if (isNotFound(error)) return true
-      throw error
-    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { INSTANCE, type Instance, type InstanceStatus } from '../apis/v1alpha1/instance.ts'
 import { INSTANCE_ACTION } from '../apis/v1alpha1/instance-action.ts'
 import { actionInFlight } from '../apis/v1alpha1/which-operation.ts'
@@ -47,6 +48,7 @@ beforeEach(async () => {
   events = new EventRecorder(deps, { component: 'nova-scheduler' })
   actions = new ActionStore(deps)
   moves = new MoveManager({
+    client: kube.client,
     hosts: world.hosts,
     instances: new InstanceStore({ ...deps, observe: (one) => world.instances.informer.observe(one) }),
     actions,
@@ -66,6 +68,8 @@ afterEach(async () => {
   for (const { metadata } of (await kube.client.list(INSTANCE)).items)
     await kube.client.delete(INSTANCE, metadata)
   for (const { metadata } of await kube.actions()) await kube.client.delete(INSTANCE_ACTION, metadata)
+  for (const { metadata } of (await kube.client.list(COMPUTE_NODE)).items)
+    await kube.client.delete(COMPUTE_NODE, metadata)
 })
 
 async function serveHost(host: string): Promise<void> {
@@ -332,6 +336,7 @@ describe('an evacuation', () => {
     { what: 'no other host would do', vcpus: 1 },
   ])('whose host is back before it has another ends where it began: $what', async ({ vcpus }) => {
     putNodes({ 'node-1': 32, 'node-2': vcpus })
+    await kube.putNode({ name: 'node-1' })
     const instance = await begin(status)
 
     await move(instance)
@@ -349,6 +354,20 @@ describe('an evacuation', () => {
     })
     expect(told).toEqual([])
     expect(world.hosts.stateOf('node-2')?.used.vcpus).toBe(0)
+  })
+
+  it.each<{ what: string; node: Parameters<typeof kube.putNode>[0] | undefined }>([
+    { what: 'is said to be down', node: { spec: { forcedDown: true }, status: { state: 'up' } } },
+    { what: 'was found to be down', node: { status: { state: 'down' } } },
+    { what: 'was removed', node: undefined },
+  ])('whose host $what goes on, though the watch has not told it yet', async ({ node }) => {
+    putNodes({ 'node-1': 32, 'node-2': 8 })
+    if (node) await kube.putNode({ ...node, name: 'node-1' })
+
+    await move(await begin(status))
+
+    await untilTold()
+    expect(told).toMatchObject([{ host: 'node-2', method: 'rebuild_instance' }])
   })
 
   it('goes on by the host it has, whatever became of the one it came from: that one’s agent may be late', async () => {

@@ -8,6 +8,7 @@ import { NoValidHost } from '../common/errors/scheduling.ts'
 import { InstanceLocks } from '../common/instance-locks.ts'
 import type { Logger } from '../common/log.ts'
 import type { ComputeRpcApi } from '../compute/rpcapi.ts'
+import type { KubeClient } from '../kube/client.ts'
 import type { EventRecorder } from '../kube/event-recorder.ts'
 import { type ActionProgress, NO_PROGRESS, StepRecorder } from '../objects/action-progress.ts'
 import { type ActionStore, recordOf } from '../objects/action-store.ts'
@@ -18,6 +19,7 @@ import { hostsOf } from '../objects/expected-state.ts'
 import { toFault } from '../objects/instance-fault.ts'
 import type { InstanceUpdate, MigrationState } from '../objects/instance-update.ts'
 import { nextMessage } from '../objects/next-message.ts'
+import { isDownNow } from '../servicegroup/is-down.ts'
 import type { FilterScheduler } from './filter-scheduler.ts'
 import { type HostManager, ownerOf } from './host-manager.ts'
 import { type Amounts, capacityOf, type HostState, NOTHING } from './host-state.ts'
@@ -26,6 +28,7 @@ import { explainChoice, explainNoValidHost, passedOf, SELECT_DESTINATIONS_STEP }
 import type { BuildInstancesArgs } from './rpcapi.ts'
 
 interface MoveDeps {
+  readonly client: Pick<KubeClient, 'get'>
   readonly hosts: HostManager
   readonly instances: InstanceStore
   readonly actions: ActionStore
@@ -98,7 +101,7 @@ export class MoveManager {
     )
     const wanted = { ...request, requestedHost: migration?.requestedHost }
     try {
-      checkIsStillDown(migration, hosts)
+      await this.#checkIsStillDown(migration)
       await scheduler.ready(wanted)
       // From here to the claim nothing may come in between: no await. A move of the same size takes nothing more of a quota.
       if (migration?.type === 'resize') scheduler.checkQuota(wanted)
@@ -138,6 +141,18 @@ export class MoveManager {
       reason: 'Scheduled',
       message: `Goes to ${explainChoice(placement)} (${ctx.requestId})`,
     })
+  }
+
+  /**
+   * Before an evacuation has a host: later only the conductor knows whether its guest was given away. A host that the watch has
+   * up may have been said to be down just before the evacuation was asked for.
+   * @throws ComputeServiceInUse when the host it comes from is back
+   */
+  async #checkIsStillDown(migration: MigrationState | undefined): Promise<void> {
+    if (migration?.type !== 'evacuation' || migration.sourceHost === undefined) return
+    const { client, hosts } = this.#deps
+    const host = migration.sourceHost
+    if (hosts.stateOf(host)?.up && !(await isDownNow(client, host))) throw new ComputeServiceInUse({ host })
   }
 
   async #book(ctx: RequestContext, instance: Instance, host: HostState): Promise<Instance> {
@@ -192,16 +207,6 @@ export class MoveManager {
       message: `${error.message} (${ctx.requestId})`,
     })
   }
-}
-
-/**
- * Before an evacuation has a host: later only the conductor knows whether its guest was given away.
- * @throws ComputeServiceInUse when the host it comes from is back
- */
-function checkIsStillDown(migration: MigrationState | undefined, hosts: Pick<HostManager, 'stateOf'>): void {
-  if (migration?.type !== 'evacuation' || migration.sourceHost === undefined) return
-  const host = migration.sourceHost
-  if (hosts.stateOf(host)?.up) throw new ComputeServiceInUse({ host })
 }
 
 function recordOfMove(instance: Instance, { requestId }: RequestContext): ReturnType<typeof recordOf> {

@@ -204,6 +204,7 @@ const ALLOWED: readonly (readonly [Account, string, Asked, number])[] = [
   ['api', 'look at the hosts', get(`${GROUP}/computenodes`), 200],
   ['scheduler', 'make its lease', create(leases(OWN), lease('kilonova-scheduler')), 201],
   ['scheduler', 'tell of events', create('/api/v1/namespaces/default/events', event), 201],
+  ['scheduler', 'look at a host', get(`${GROUP}/computenodes/node-1`), 404],
   ['conductor', 'make a ComputeNode', create(`${GROUP}/computenodes`, host), 201],
   ['conductor', 'look for a VM', get(`${vmsOf('default')}/web`), 404],
   ['conductor', 'change a VM', patch(`${vmsOf('default')}/web`), 404],

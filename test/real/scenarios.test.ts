@@ -46,6 +46,8 @@ const SELDOM: ReadonlySet<string> = new Set([
   // A message came before the watch told of its instance.
   'scheduler: get compute.kilonova.dev/instances',
   'scheduler: get compute.kilonova.dev/servergroups',
+  // A host was said to be down and its instance evacuated before the watch told of it.
+  'scheduler: get compute.kilonova.dev/computenodes',
   // An agent that died in a build asks anew what to build, and the conductor's caches know it not.
   'conductor: get compute.kilonova.dev/flavors',
   'conductor: get compute.kilonova.dev/images',
