@@ -16,7 +16,7 @@ export interface ImageReference {
 export interface SnapshotOwnership {
   /**
    * From now on the guest's snapshot of that name goes with the image: at once, where that is gone already. May be called again.
-   * One that is not there, or is not of this guest, is not touched and no error.
+   * One that is not there, is not of this guest, or must not be changed, is not touched and no error.
    * @throws KubernetesUnavailable when it could not be written; the same call may succeed later
    */
   giveTo(ctx: RequestContext, guest: GuestRef, name: string, image: ImageReference): Promise<void>

@@ -154,6 +154,11 @@ describe.skipIf(needed !== undefined)('the conductor', () => {
       says: 'has a snapshot of Kilonova go with the Image of its name',
     },
     {
+      what: 'removes no snapshot',
+      asked: { method: 'DELETE', path: `${SNAPSHOTS}/copy` },
+      says: 'has a snapshot of Kilonova go with the Image of its name',
+    },
+    {
       what: 'changes nothing else of a snapshot',
       asked: { method: 'PATCH', path: `${SNAPSHOTS}/copy`, body: { metadata: { labels: { [UID]: null } } } },
       says: 'and changes nothing else of one',

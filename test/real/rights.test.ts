@@ -130,7 +130,6 @@ const REFUSED: readonly (readonly [Account, string, Asked])[] = [
   ['conductor', 'get resource "pods/log"', get('/api/v1/namespaces/default/pods/web/log')],
   ['conductor', 'create resource "virtualmachinesnapshots"', create(SNAPSHOTS, {})],
   ['conductor', 'list resource "virtualmachinesnapshots"', get(SNAPSHOTS)],
-  ['conductor', 'delete resource "virtualmachinesnapshots"', remove(`${SNAPSHOTS}/web`)],
   ['conductor', 'patch resource "images"', patch(`${GROUP}/images/cirros`)],
   ['conductor', 'delete resource "images"', remove(`${GROUP}/images/cirros`)],
   ['conductor', 'get resource "secrets"', get(`${secretsOf('default')}/password`)],

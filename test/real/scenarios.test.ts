@@ -62,6 +62,8 @@ const SELDOM: ReadonlySet<string> = new Set([
   'conductor: create compute.kilonova.dev/images',
   'compute: delete cdi.kubevirt.io/datavolumes',
   'conductor: delete pods',
+  // It says whose a snapshot is, and some clusters have this right needed for that.
+  'conductor: delete snapshot.kubevirt.io/virtualmachinesnapshots',
   'compute: list pods',
   'compute: get pods/log',
 ])

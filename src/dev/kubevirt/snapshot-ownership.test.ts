@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { IMAGE } from '../../apis/v1alpha1/image.ts'
 import { SystemClock } from '../../common/clock.ts'
 import { serviceContext } from '../../common/context.ts'
 import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
-import { isNotFound } from '../../kube/api-error.ts'
+import { ApiError, isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
@@ -62,6 +62,10 @@ async function putImage(name: string): Promise<ImageReference> {
   return { apiVersion, kind, name, uid: metadata.uid ?? '' }
 }
 
+function refusal(code: number, message: string): ApiError {
+  return new ApiError({ code, reason: 'Refused', message })
+}
+
 const find = async (name: string): Promise<VirtualMachineSnapshot> =>
   kube.client.get(VIRTUAL_MACHINE_SNAPSHOT, { namespace: 'default', name })
 
@@ -108,6 +112,44 @@ describe('a snapshot', () => {
 
     expect(writes).toEqual([])
     expect(logs.at('WARNING')).toHaveLength(2)
+  })
+
+  it.each<{ what: string; call: 'get' | 'mergePatch'; error: ApiError }>([
+    {
+      what: 'by admission',
+      call: 'mergePatch',
+      error: refusal(403, `cannot set an ownerRef on a resource you can't delete`),
+    },
+    {
+      what: 'by a policy',
+      call: 'mergePatch',
+      error: refusal(422, 'denied request: the conductor does not'),
+    },
+    {
+      what: 'for want of a right',
+      call: 'get',
+      error: refusal(403, 'copy is forbidden: User "conductor" cannot get resource "snapshots"'),
+    },
+    { what: 'as a kind that is not served', call: 'get', error: refusal(404, '404 page not found') },
+  ])('that is refused $what is given up: its image is there all the same', async ({ call, error }) => {
+    const { metadata } = await putSnapshot()
+    const image = await putImage(metadata.name)
+    vi.spyOn(client, call).mockRejectedValue(error)
+    const clock = new FakeClock()
+    const refused = new KubeVirtSnapshotOwnership({ client, clock, log: logs.log })
+    let outcome: unknown
+
+    void refused.giveTo(ctx, GUEST, metadata.name, image).then(
+      () => (outcome = 'the image stands'),
+      (thrown: unknown) => (outcome = thrown),
+    )
+    await until('it is given up', async () => {
+      await clock.advance(1_000)
+      return outcome !== undefined
+    })
+
+    expect(outcome).toBe('the image stands')
+    expect(logs.at('WARNING').join()).toContain('cannot go with its image')
   })
 
   it('is given by whoever tries again where Kubernetes could not be asked', async () => {

@@ -1,7 +1,8 @@
 import type { RequestContext } from '../../common/context.ts'
 import type { Clock } from '../../common/clock.ts'
+import { messageOf } from '../../common/errors/message-of.ts'
 import type { Logger } from '../../common/log.ts'
-import { isConflict, isNotFound } from '../../kube/api-error.ts'
+import { ApiError, isConflict, isForbidden, isNotFound, isRetryable } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { refOf } from '../../kube/resource.ts'
 import type { GuestRef } from '../driver.ts'
@@ -38,7 +39,12 @@ export class KubeVirtSnapshotOwnership implements SnapshotOwnership {
         }
       }
     } catch (error) {
-      toUnavailable(error)
+      if (!isRefusal(error)) toUnavailable(error)
+      log.warn('The snapshot cannot go with its image: remove it by hand when the image is gone', {
+        name,
+        image: image.name,
+        reason: messageOf(error),
+      })
     }
   }
 
@@ -68,4 +74,9 @@ export class KubeVirtSnapshotOwnership implements SnapshotOwnership {
       throw error
     }
   }
+}
+
+/** The image can be used as it is: it waits for no right that the installation does not give, either. */
+function isRefusal(error: unknown): boolean {
+  return isForbidden(error) || (error instanceof ApiError && !isRetryable(error))
 }
