@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { makeContext } from '../testing/builders.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
@@ -24,6 +24,7 @@ beforeEach(async () => {
   conductor = world.agent('node-1')
 })
 afterEach(async () => {
+  vi.restoreAllMocks()
   await world.close()
   for (const { metadata } of (await kube.client.list(COMPUTE_NODE)).items)
     await kube.client.delete(COMPUTE_NODE, metadata)
@@ -58,6 +59,16 @@ describe('the report of a host', () => {
     expect(status).toMatchObject({ usage: REPORT.usage, availabilityZone: 'west' })
   })
 
+  it('leaves nothing of an address that the host has no more', async () => {
+    await conductor.computeNodeReport(ctx, REPORT)
+    const { hostIp: _, ...without } = REPORT
+
+    await conductor.computeNodeReport(ctx, without)
+
+    const { status } = await kube.client.get(COMPUTE_NODE, { name: 'node-1' })
+    expect(status).not.toHaveProperty('hostIp')
+  })
+
   it('does not say that a host is up which the service group has down', async () => {
     const down = { state: 'down', stateReason: 'forced down' } as const
     await kube.putNode({ spec: { forcedDown: true }, status: down })
@@ -72,8 +83,12 @@ describe('the report of a host', () => {
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['node-2'])
   })
 
-  it('comes through when two register the host at once', async () => {
-    await Promise.all([conductor.computeNodeReport(ctx, REPORT), conductor.computeNodeReport(ctx, REPORT)])
+  it('comes through when another conductor registers the host at the same time', async () => {
+    vi.spyOn(kube.client, 'create').mockImplementationOnce(async (type, node) => {
+      await kube.putNode({ name: 'node-1' })
+      return kube.client.create(type, node)
+    })
+    await conductor.computeNodeReport(ctx, REPORT)
     expect((await kube.client.get(COMPUTE_NODE, { name: 'node-1' })).status?.usage).toEqual(REPORT.usage)
   })
 

@@ -65,7 +65,9 @@ export class ComputeNodeReports {
   }
 
   async #write(ctx: RequestContext, report: ComputeNodeReport): Promise<void> {
-    const { host, ...facts } = report
+    const { host, hostIp = null, ...others } = report
+    // A patch leaves what it does not name.
+    const facts = { ...others, hostIp }
     const reportedAt = toTimestamp(this.#clock.now())
     const write = async (status: object): Promise<void> => {
       await this.#client.mergePatch(COMPUTE_NODE, { name: host }, { status }, { subresource: 'status' })
