@@ -136,6 +136,22 @@ describe('an agent', () => {
       asked[1]?.answer()
       await anew
     })
+
+    it.each(Array.from({ length: 12 }, (_, n) => n))(
+      'reports anew when that is asked for %i microtasks after its answer',
+      async (microtasks) => {
+        const first = reporter.reportAnew()
+        await until('it was asked', () => asked.length === 1)
+
+        asked[0]?.answer()
+        for (let n = 0; n < microtasks; n++) await Promise.resolve()
+        const second = reporter.reportAnew()
+
+        await until('it is asked again', () => asked.length === 2)
+        asked[1]?.answer()
+        await Promise.all([first, second])
+      },
+    )
   })
 
   it('goes on when it could not look at its host once', async () => {

@@ -122,16 +122,19 @@ export class ResourceReporter {
    */
   async #report(): Promise<void> {
     this.#isWanted = true
-    this.#reporting ??= this.#reportWhileWanted().finally(() => {
-      this.#reporting = undefined
-    })
+    this.#reporting ??= this.#reportWhileWanted()
     return this.#reporting
   }
 
   async #reportWhileWanted(): Promise<void> {
-    while (this.#isWanted) {
-      this.#isWanted = false
-      await this.#reportOnce()
+    try {
+      while (this.#isWanted) {
+        this.#isWanted = false
+        await this.#reportOnce()
+      }
+    } finally {
+      // Here and not when the promise settles: who comes in between would be told that it was reported.
+      this.#reporting = undefined
     }
   }
 
