@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { COMPUTE_NODE } from '../apis/v1alpha1/compute-node.ts'
 import { makeContext } from '../testing/builders.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import { ConductorWorld } from '../testing/conductor-world.ts'
 import { FakeClock, settle } from '../testing/fake-clock.ts'
 import { captureLog } from '../testing/log-capture.ts'
@@ -96,6 +97,7 @@ describe('the report of a host', () => {
     /** What the API server was asked to write, and what lets it answer. */
     let asked: { readonly vcpus: unknown; readonly answer: (error?: Error) => void }[]
     let reports: ComputeNodeReports
+    let clock: FakeClock
 
     beforeEach(() => {
       asked = []
@@ -107,7 +109,8 @@ describe('the report of a host', () => {
         asked.push({ vcpus: usage.vcpus, answer })
         return promise
       }
-      reports = new ComputeNodeReports({ client, clock: new FakeClock(), log: captureLog().log })
+      clock = new FakeClock()
+      reports = new ComputeNodeReports({ client, clock, log: captureLog().log })
     })
 
     const using = (vcpus: number, host = 'node-1'): ComputeNodeReport => ({
@@ -142,6 +145,31 @@ describe('the report of a host', () => {
       await until('the newest is written', () => asked.length === 2)
       asked[1]?.answer()
       await second
+    })
+
+    it('is not written when its sender waits no more: what it sent since may be written by another conductor', async () => {
+      const hurried = { ...ctx, deadlineMs: clock.now() + 60_000 }
+      const first = reports.receive(hurried, using(1))
+      const second = reports.receive(hurried, using(2))
+      await settle()
+      await clock.advance(60_000)
+
+      asked[0]?.answer()
+
+      await first
+      await expect(second).rejects.toThrow(KubernetesUnavailable)
+      expect(asked.map(({ vcpus }) => vcpus)).toEqual([1])
+    })
+
+    it('is written when its sender never waited by this clock: theirs are apart', async () => {
+      const late = { ...ctx, deadlineMs: clock.now() - 1 }
+      const first = reports.receive(late, using(1))
+      const second = reports.receive(late, using(2))
+      await settle()
+      asked[0]?.answer()
+      await until('the newest is written', () => asked.length === 2)
+      asked[1]?.answer()
+      await Promise.all([first, second])
     })
 
     it('does not wait for those of other hosts, as long as they are few', async () => {

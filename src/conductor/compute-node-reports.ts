@@ -2,6 +2,7 @@ import { COMPUTE_NODE, type ComputeNode } from '../apis/v1alpha1/compute-node.ts
 import { type Clock, toTimestamp } from '../common/clock.ts'
 import type { RequestContext } from '../common/context.ts'
 import { Concurrency } from '../common/concurrency.ts'
+import { KubernetesUnavailable } from '../common/errors/unavailable.ts'
 import type { Logger } from '../common/log.ts'
 import { isAlreadyExists, isNotFound } from '../kube/api-error.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -12,6 +13,8 @@ import type { ComputeNodeReport } from './rpcapi.ts'
 interface Waiting {
   readonly ctx: RequestContext
   readonly report: ComputeNodeReport
+  /** When its sender gives up, and sends a newer one to whichever conductor: this one must not be written after that. */
+  readonly deadlineMs: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -41,12 +44,17 @@ export class ComputeNodeReports {
   /**
    * Writes what an agent reports of its host. A host that is new becomes a ComputeNode. Resolves when it is written, or when a
    * newer one has taken its place: that one's sender is told what becomes of it.
+   * @throws KubernetesUnavailable when its turn did not come before the deadline
    */
   async receive(ctx: RequestContext, report: ComputeNodeReport): Promise<void> {
     const { host } = report
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#newest.get(host)?.resolve()
-    this.#newest.set(host, { ctx, report, resolve, reject })
+    const { deadlineMs = Number.POSITIVE_INFINITY } = ctx
+    // One that comes after its deadline comes from a clock that is behind: by that it would never be written.
+    const isLate = deadlineMs <= this.#clock.now()
+    const untilMs = isLate ? Number.POSITIVE_INFINITY : deadlineMs
+    this.#newest.set(host, { ctx, report, deadlineMs: untilMs, resolve, reject })
     if (!this.#writing.has(host)) void this.#writeAll(host)
     return promise
   }
@@ -61,6 +69,11 @@ export class ComputeNodeReports {
     const waiting = this.#newest.get(host)
     if (!waiting) return
     this.#newest.delete(host)
+    if (waiting.deadlineMs <= this.#clock.now()) {
+      const reason = `it did not take the reports of hosts fast enough to write that of ${host} in time`
+      waiting.reject(new KubernetesUnavailable({ reason }))
+      return
+    }
     await this.#write(waiting.ctx, waiting.report).then(waiting.resolve, waiting.reject)
   }
 
