@@ -74,6 +74,7 @@ export class RpcServer {
   readonly #stopping = new AbortController()
   readonly #subscriptions: Subscription[] = []
   #calls = 0
+  #refuses = false
 
   constructor(
     deps: {
@@ -154,13 +155,17 @@ export class RpcServer {
   async #onCall(message: ReceivedMessage): Promise<Message> {
     if (this.#calls >= this.#maxCalls) {
       this.#meter?.handled({ kind: 'call', method: '', outcome: 'refused', seconds: 0 })
-      return failure(new ServerBusy({ ...this.#target, calls: this.#calls }))
+      const busy = new ServerBusy({ ...this.#target, calls: this.#calls })
+      if (!this.#refuses) this.#log.warn('Refuses calls until it has fewer in hand', busy.details)
+      this.#refuses = true
+      return failure(busy)
     }
     this.#calls += 1
     try {
       return await this.#answer(message)
     } finally {
       this.#calls -= 1
+      if (this.#calls <= this.#maxCalls / 2) this.#refuses = false
     }
   }
 

@@ -91,6 +91,30 @@ export function describeCall(trial: Trial): void {
       expect(await client.call(CTX, ALL, ADD, { a: 2, b: 3 })).toEqual({ sum: 5 })
     })
 
+    it('that is refused so is in the log once, until there was room again', async () => {
+      let worker = holding()
+      await makeServer({ maxCalls: 2 })
+        .handle(WORK, async (...message) => worker.handler(...message))
+        .start()
+      const client = makeClient()
+      const refuseTwo = async (): Promise<void> => {
+        worker = holding()
+        const held = [1, 2].map(async (n) => client.call(CTX, ALL, WORK, { n }))
+        await eventually(() => worker.seen.length).toBe(2)
+        for (const n of [3, 4]) {
+          await expect(client.call(CTX, ALL, WORK, { n })).rejects.toThrow(ServerBusy)
+        }
+        worker.release()
+        await Promise.all(held)
+      }
+      const warnings = () => trial.lines.filter((line) => line.includes(' WARNING nova.rpc.server '))
+
+      await refuseTwo()
+      expect(warnings()).toEqual([expect.stringMatching(/Refuses calls.* calls=2/)])
+      await refuseTwo()
+      expect(warnings()).toHaveLength(2)
+    })
+
     it('times out', async () => {
       const worker = holding()
       await makeServer().handle(WORK, worker.handler).start()
