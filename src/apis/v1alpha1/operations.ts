@@ -252,7 +252,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
     path: ['rebuilding'],
     success: ['stopped'],
     unlikeNova:
-      'The disks come along, which must be on storage that other hosts reach. An instance whose `spec.powerState` is `Running` is started afterwards, by an action of its own; Nova’s stays stopped since microversion 2.95. A host that is up again before its guest was taken keeps it: the evacuation ends with `ComputeServiceInUse`, and the instance is as it was. Once the guest was taken it goes on, whatever becomes of the host, as in Nova.',
+      'The disks come along, which must be on storage that other hosts reach. An instance whose `spec.powerState` is `Running` is started afterwards, by an action of its own; Nova’s stays stopped since microversion 2.95. A host that is up again before its guest was taken keeps it: the evacuation ends with `ComputeServiceInUse`, and the instance is as it was; where an earlier evacuation took the guest and failed, a hard reboot gives it back. Once the guest was taken it goes on, whatever becomes of the host, as in Nova.',
   },
   shelve: {
     action: 'shelve',
