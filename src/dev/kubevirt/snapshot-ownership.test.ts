@@ -6,7 +6,7 @@ import { KubernetesUnavailable } from '../../common/errors/unavailable.ts'
 import { ApiError, isNotFound } from '../../kube/api-error.ts'
 import { HttpKubeClient } from '../../kube/http-client.ts'
 import { EmbeddedKube } from '../../testing/embedded-kube.ts'
-import { FakeClock } from '../../testing/fake-clock.ts'
+import { FakeClock, settle } from '../../testing/fake-clock.ts'
 import { captureLog, type LogCapture } from '../../testing/log-capture.ts'
 import { recordWrites } from '../../testing/recording-client.ts'
 import { until } from '../../testing/until.ts'
@@ -150,6 +150,23 @@ describe('a snapshot', () => {
 
     expect(outcome).toBe('the image stands')
     expect(logs.at('WARNING').join()).toContain('cannot go with its image')
+  })
+
+  it('waits for an API server that has just started and does not serve it yet', async () => {
+    const { metadata } = await putSnapshot()
+    const image = await putImage(metadata.name)
+    vi.spyOn(client, 'get').mockRejectedValueOnce(refusal(404, '404 page not found'))
+    const clock = new FakeClock()
+
+    const given = new KubeVirtSnapshotOwnership({ client, clock, log: logs.log })
+      .giveTo(ctx, GUEST, metadata.name, image)
+      .then(() => true)
+    await until('it is over', async () => {
+      await clock.advance(1_000)
+      return Promise.race([given, settle().then(() => false)])
+    })
+
+    expect((await find(metadata.name)).metadata.ownerReferences).toEqual([image])
   })
 
   it('is given by whoever tries again where Kubernetes could not be asked', async () => {

@@ -49,13 +49,17 @@ export class KubeVirtSnapshotOwnership implements SnapshotOwnership {
   }
 
   async #find({ namespace }: GuestRef, name: string): Promise<VirtualMachineSnapshot | undefined> {
+    // One that names nothing means that the kind is not served: not yet, it may be.
+    const isAnswer = (error: unknown) => isNotFound(error) && error.details?.name === name
+    const isWorthARetry = (error: unknown) => isRetryable(error) || (isNotFound(error) && !isAnswer(error))
     try {
-      return await retrying(this.#clock, async () =>
-        this.#client.get(VIRTUAL_MACHINE_SNAPSHOT, { namespace, name }),
+      return await retrying(
+        this.#clock,
+        async () => this.#client.get(VIRTUAL_MACHINE_SNAPSHOT, { namespace, name }),
+        isWorthARetry,
       )
     } catch (error) {
-      // One that names nothing means that the kind is not served.
-      if (isNotFound(error) && error.details?.name === name) return undefined
+      if (isAnswer(error)) return undefined
       throw error
     }
   }
