@@ -59,14 +59,14 @@ export class Snapshot {
   }
 
   async #take(): Promise<SnapshotSource> {
-    const { requests, log } = this.#deps
+    const { log } = this.#deps
     const { name, signal } = this.#options
-    const made = await requests.make(VIRTUAL_MACHINE_SNAPSHOT, this.#snapshot())
+    const made = await this.#make()
     if (made.metadata.labels?.[INSTANCE_UID_LABEL] !== this.#guest.uid) {
       throw this.#failure(`there is a VirtualMachineSnapshot ${name} of something else`)
     }
-    if (made.metadata.annotations?.[REQUEST_ID_ANNOTATION] !== this.#options.requestId) {
-      const advice = 'remove it, or give the image another name'
+    if (this.#isOfAnother(made)) {
+      const advice = 'have an administrator remove it, or give the image another name'
       throw this.#failure(`there is a VirtualMachineSnapshot ${name} of an earlier request: ${advice}`)
     }
     log.info('Takes a snapshot', { name })
@@ -75,6 +75,44 @@ export class Snapshot {
     const source = await this.#sourceIn(content)
     log.info('Took a snapshot', { name, volumeSnapshot: source.snapshot.name })
     return source
+  }
+
+  /** The snapshot as it was asked for now or before, once none of that name is on its way out. */
+  async #make(): Promise<VirtualMachineSnapshot> {
+    const { requests, log } = this.#deps
+    const { name, signal } = this.#options
+    for (;;) {
+      const made = await requests.make(VIRTUAL_MACHINE_SNAPSHOT, this.#snapshot())
+      if (!this.#isGoing(made)) return made
+      log.info('Waits for an earlier snapshot of that name to be removed', { name })
+      const followed = { type: VIRTUAL_MACHINE_SNAPSHOT, object: made, signal }
+      const { uid } = made.metadata
+      await followObject(
+        this.#deps,
+        followed,
+        (seen) => !seen || seen.metadata.uid !== uid || !this.#isGoing(seen) || undefined,
+      )
+    }
+  }
+
+  /** Whether it is being removed, or will be with its Image: no name is asked for while there is an Image of it. */
+  #isGoing(snapshot: VirtualMachineSnapshot): boolean {
+    const { deletionTimestamp, ownerReferences = [] } = snapshot.metadata
+    if (deletionTimestamp !== undefined) return true
+    // What does not say whose it is may be this request's own, given to its Image already: that would be waited for in vain.
+    const isKnown = requestOf(snapshot) !== undefined
+    return isKnown && this.#isOfAnother(snapshot) && ownerReferences.some(({ kind }) => kind === 'Image')
+  }
+
+  /**
+   * Whether an earlier request asked for it. One that does not say so is of an older agent: it may have been in the middle of this
+   * request, but what it finished may be of any time.
+   */
+  #isOfAnother(snapshot: VirtualMachineSnapshot): boolean {
+    const requestId = requestOf(snapshot)
+    return requestId === undefined
+      ? snapshot.status?.readyToUse === true
+      : requestId !== this.#options.requestId
   }
 
   /** The name of what the snapshot holds, once that can be used. */
@@ -125,4 +163,8 @@ export class Snapshot {
   #failure(reason: string, cause?: unknown): SnapshotFailure {
     return new SnapshotFailure({ instance: this.#guest.uid, reason }, { cause })
   }
+}
+
+function requestOf({ metadata }: VirtualMachineSnapshot): string | undefined {
+  return metadata.annotations?.[REQUEST_ID_ANNOTATION]
 }
