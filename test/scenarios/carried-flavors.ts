@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FLAVOR } from '../../src/apis/v1alpha1/flavor.ts'
 import type { Instance } from '../../src/apis/v1alpha1/instance.ts'
 import { leave } from './audit.ts'
-import { makeFlavor, setComputeNode } from './catalogue.ts'
+import { makeFlavor } from './catalogue.ts'
 import { makeProject, type Project } from './instances.ts'
+import { HostsWithTrait } from './hosts-with-trait.ts'
 import { launchUntil } from './launch-until.ts'
-import { hostsOf, type MakeWorld, type World } from './world.ts'
+import type { MakeWorld, World } from './world.ts'
 
 const SMALL = { vcpus: 1, memoryMb: 512, diskGb: 1 }
 const PLAIN = { vcpus: 1, memoryMb: 1024, diskGb: 1 }
@@ -16,20 +17,16 @@ export function describeCarriedFlavors(makeWorld: MakeWorld): void {
   describe('the flavor that an instance carries', () => {
     let world: World
     let project: Project
-    /** The hosts that have what the flavors ask for, and the one that has it not. */
-    let able: readonly string[]
-    let unable: string
+    /** Those that have what is asked for, and the one that has it not. */
+    let hosts: HostsWithTrait
 
     beforeAll(async () => {
       world = await makeWorld()
       project = await makeProject(world)
-      const [first = '', second = '', third = ''] = hostsOf(world)
-      able = [first, second]
-      unable = third
-      for (const host of able) await setComputeNode(world, host, { traits: ['CUSTOM_NVME'] })
+      hosts = await HostsWithTrait.give(world, 'CUSTOM_NVME')
     })
     afterAll(async () => {
-      for (const host of able) await setComputeNode(world, host, { traits: null })
+      await hosts.takeBack()
       await leave(world)
     })
 
@@ -42,21 +39,8 @@ export function describeCarriedFlavors(makeWorld: MakeWorld): void {
         ({ status }) => status.vmState === 'active',
       )
       expect(launched.status.flavor?.extraSpecs).toEqual(NVME)
-      expect(able).toContain(launched.status.host)
+      expect(hosts.able).toContain(launched.status.host)
       return launched
-    }
-
-    /** That it may go only where its flavor's extra specs of old are met. */
-    async function expectToGoBy(name: string): Promise<void> {
-      const { status: before } = await project.get(name)
-      const refused = await project.done({ action: 'live-migration', instance: name, host: unable })
-      expect(refused.status).toMatchObject({ result: 'Error' })
-      expect(refused.status?.message).toContain('TraitsFilter took out 1')
-
-      const { status } = await project.perform({ action: 'live-migration', instance: name })
-
-      expect(able.filter((host) => host !== before.host)).toEqual([status.host])
-      expect(status.flavor).toEqual(before.flavor)
     }
 
     it('stays as it was when the Flavor’s extra specs change, which is for who comes later', async () => {
@@ -70,11 +54,11 @@ export function describeCarriedFlavors(makeWorld: MakeWorld): void {
         project,
         'late',
         { flavor: 'changing' },
-        ({ status }) => status.host === unable,
+        ({ status }) => status.host === hosts.unable,
       )
       expect(late.status.flavor?.extraSpecs).toEqual({ 'trait:CUSTOM_NVME': 'forbidden' })
 
-      await expectToGoBy('early')
+      await hosts.expectOnlyThese(project, 'early')
     })
 
     describe('whose Flavor was deleted', () => {
@@ -91,7 +75,7 @@ export function describeCarriedFlavors(makeWorld: MakeWorld): void {
       })
 
       it('is what a live migration goes by', async () => {
-        await expectToGoBy('kept')
+        await hosts.expectOnlyThese(project, 'kept')
       })
 
       it('is what a rebuild is of, and what it comes back from the shelf by', async () => {
@@ -99,7 +83,7 @@ export function describeCarriedFlavors(makeWorld: MakeWorld): void {
         await project.perform({ action: 'shelve', instance: 'kept' })
         await project.untilState('kept', 'shelved_offloaded')
         const { status } = await project.perform({ action: 'unshelve', instance: 'kept' })
-        expect(able).toContain(status.host)
+        expect(hosts.able).toContain(status.host)
         const { status: record } = await project.actionEnd('kept', 'unshelve')
         expect(record?.placement?.filters).toContainEqual({
           name: 'TraitsFilter',

@@ -4,8 +4,9 @@ import type { Instance } from '../../src/apis/v1alpha1/instance.ts'
 import { leave } from './audit.ts'
 import { makeFlavor, makeImage, setComputeNode, untilComputeNode } from './catalogue.ts'
 import { makeProject, type Project } from './instances.ts'
+import { HostsWithTrait } from './hosts-with-trait.ts'
 import { launchUntil } from './launch-until.ts'
-import { hostsOf, type MakeWorld, type World } from './world.ts'
+import type { MakeWorld, World } from './world.ts'
 
 const PROPERTIES = { traits_required: ['CUSTOM_GPU'], img_config_drive: 'mandatory' } as const
 
@@ -14,22 +15,18 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
   describe('the image that an instance carries', () => {
     let world: World
     let project: Project
-    /** The hosts that have what the images ask for, and the one that has it not. */
-    let able: readonly string[]
-    let unable: string
+    /** Those that have what is asked for, and the one that has it not. */
+    let hosts: HostsWithTrait
 
     beforeAll(async () => {
       world = await makeWorld()
       project = await makeProject(world)
-      const [first = '', second = '', third = ''] = hostsOf(world)
-      able = [first, second]
-      unable = third
-      for (const host of able) await setComputeNode(world, host, { traits: ['CUSTOM_GPU'] })
+      hosts = await HostsWithTrait.give(world, 'CUSTOM_GPU')
       await makeFlavor(world, 'm1.larger', { vcpus: 1, memoryMb: 2048, diskGb: 20 })
       await makeFlavor(world, 'm1.lean', { vcpus: 1, memoryMb: 64, diskGb: 20 })
     })
     afterAll(async () => {
-      for (const host of able) await setComputeNode(world, host, { traits: null })
+      await hosts.takeBack()
       await leave(world)
     })
 
@@ -41,7 +38,7 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
         { image },
         ({ status }) => status.vmState === 'active',
       )
-      expect(able).toContain(launched.status.host)
+      expect(hosts.able).toContain(launched.status.host)
       expect(launched.status.imageMeta).toEqual({
         name: image,
         minRamMb: 128,
@@ -59,19 +56,6 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
       await launchUntil(project, `none-of-${image}`, { image }, isTold)
     }
 
-    /** That it may go only where its image of old allows it. */
-    async function expectToGoBy(name: string): Promise<void> {
-      const { status: before } = await project.get(name)
-      const refused = await project.done({ action: 'live-migration', instance: name, host: unable })
-      expect(refused.status).toMatchObject({ result: 'Error' })
-      expect(refused.status?.message).toContain('TraitsFilter took out 1')
-
-      const { status } = await project.perform({ action: 'live-migration', instance: name })
-
-      expect(able.filter((host) => host !== before.host)).toEqual([status.host])
-      expect(status.imageMeta).toEqual(before.imageMeta)
-    }
-
     it('stays as it was when the Image changes', async () => {
       await launchWithGpu('steady', 'changing')
       await world.client.mergePatch(
@@ -82,7 +66,7 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
       const isTold = ({ status }: Instance): boolean => status.fault?.reason === 'FlavorMemoryTooSmall'
       await launchUntil(project, 'late', { image: 'changing' }, isTold)
 
-      await expectToGoBy('steady')
+      await hosts.expectOnlyThese(project, 'steady')
     })
 
     describe('whose Image was deleted', () => {
@@ -94,13 +78,13 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
       })
 
       it('is what a live migration goes by', async () => {
-        await expectToGoBy('kept')
+        await hosts.expectOnlyThese(project, 'kept')
       })
 
       it('is what a migration goes by, and its way back', async () => {
         const { status: before } = await project.get('kept')
         const { status } = await project.perform({ action: 'migrate', instance: 'kept' })
-        expect(able.filter((host) => host !== before.host)).toEqual([status.host])
+        expect(hosts.otherThan(before.host)).toEqual([status.host])
         const back = await project.perform({ action: 'revertResize', instance: 'kept' })
         expect(back.status).toMatchObject({ vmState: 'active', host: before.host })
       })
@@ -114,7 +98,7 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
         await project.patch('kept', { flavor: 'm1.larger' })
 
         const { status } = await project.untilState('kept', 'resized')
-        expect(able.filter((host) => host !== before.host)).toEqual([status.host])
+        expect(hosts.otherThan(before.host)).toEqual([status.host])
         await project.perform({ action: 'confirmResize', instance: 'kept' })
       })
 
@@ -136,7 +120,7 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
         await project.perform({ action: 'shelve', instance: 'kept' })
         await project.untilState('kept', 'shelved_offloaded')
         const { status } = await project.perform({ action: 'unshelve', instance: 'kept' })
-        expect(able).toContain(status.host)
+        expect(hosts.able).toContain(status.host)
         const { status: record } = await project.actionEnd('kept', 'unshelve')
         expect(record?.placement?.filters).toContainEqual({
           name: 'TraitsFilter',
@@ -152,7 +136,7 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
         try {
           await project.perform({ action: 'evacuate', instance: 'kept' })
           const { status } = await project.untilState('kept', 'active')
-          expect(able.filter((one) => one !== host)).toEqual([status.host])
+          expect(hosts.otherThan(host)).toEqual([status.host])
         } finally {
           await setComputeNode(world, host, { forcedDown: false })
           await untilComputeNode(world, host, 'up')
@@ -177,7 +161,7 @@ export function describeCarriedImages(makeWorld: MakeWorld): void {
         const { status } = await project.perform({ action: 'rebuild', instance: 'kept', image: 'cirros' })
         expect(status.imageMeta).toMatchObject({ name: 'cirros' })
         expect(status.imageMeta?.properties).not.toHaveProperty('traits_required')
-        await project.perform({ action: 'live-migration', instance: 'kept', host: unable })
+        await project.perform({ action: 'live-migration', instance: 'kept', host: hosts.unable })
       })
     })
 
