@@ -16,6 +16,9 @@ export interface Booked {
   readonly ioOps: number
 }
 
+/** As many as instances share at once on a usual host: what nobody holds any more is to be forgotten some time. */
+const MAX_SHARED = 64
+
 const EMPTY: Booked = { amounts: NOTHING, instances: 0, ioOps: 0 }
 
 /** Whose an instance is. */
@@ -159,7 +162,7 @@ export class BookingLedger {
     const known = shared.find((one) => one.owner === owner && isSame(one.bookings, bookings))
     if (known) return known
     const held = { bookings, owner }
-    this.#shared.set(booking.host, [...shared, held])
+    this.#shared.set(booking.host, [...shared, held].slice(-MAX_SHARED))
     return held
   }
 
